@@ -1,0 +1,3 @@
+module github.com/saedb/saedb
+
+go 1.26
