@@ -1,0 +1,45 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// newRootCmd is the whole command tree over a. Every tree has its own flags, so
+// tests may build as many as they like.
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "saectl",
+		Short: "Store picture vectors, train a sparse autoencoder on them, query by concept",
+		Long: `saectl keeps CLIP vectors and their sparse codes in an embedded database,
+trains the sparse autoencoder that makes those codes, names its latents, and
+answers queries such as
+
+    saectl query 'concept = seascape top 10'
+
+The database is --db DIR, else $SAEDB_DIR, else the nearest .saedb folder in
+this directory or above it. Rows are a table on a terminal and JSON lines
+elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
+		SilenceErrors:     true, // run renders errors, once
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.resolve() },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return hint(err, "%s --help lists the flags", cmd.CommandPath())
+	})
+
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.flags.db, "db", "", "database folder (default $SAEDB_DIR, else the nearest .saedb upwards)")
+	flags.StringVar(&a.flags.format, "format", "", "table, json, jsonl, csv, tsv or paths (default table on a terminal, else jsonl)")
+	flags.BoolVar(&a.flags.json, "json", false, "short for --format json")
+	flags.BoolVarP(&a.flags.zero, "null", "0", false, "with --format paths: end each path with a NUL byte")
+	flags.BoolVarP(&a.flags.quiet, "quiet", "q", false, "no progress and no notes")
+
+	root.AddCommand(
+		newVersionCmd(a),
+		newManCmd(a),
+	)
+	return root
+}
