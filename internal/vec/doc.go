@@ -1,0 +1,14 @@
+// Package vec holds the arithmetic that every other room stands on: dot products,
+// scaled additions, the product of a batch with a matrix, and the selection of the
+// k largest values.
+//
+// Everything works on plain []float32, row-major, and belongs to the caller: nothing
+// is kept and nothing is allocated unless a comment says so. Beside each function
+// that was made fast stands its twin, named ...Reference, written like the formula;
+// the tests run both.
+//
+// Sums are taken in an order that depends on the lengths alone, never on the number
+// of goroutines, so the same input gives the same bits on the same machine. Builds
+// that fuse multiply and add (arm64, GOAMD64=v3) round differently from those that
+// do not; within one build all paths agree.
+package vec
