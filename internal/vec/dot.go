@@ -35,31 +35,21 @@ func dotReference(a, b []float32) float64 {
 	return s
 }
 
-// Dot4 returns the products of x with four rows at once, each of which must be at
-// least as long as x. x is loaded once for the four.
-func Dot4(x, r0, r1, r2, r3 []float32) (s0, s1, s2, s3 float32) {
+// Dot6 returns the products of x with six rows at once, each of which must be at
+// least as long as x. Each sum runs from the first element to the last, so it rounds
+// a little worse than Dot; x is loaded once for the six.
+func Dot6(x, r0, r1, r2, r3, r4, r5 []float32) (s0, s1, s2, s3, s4, s5 float32) {
 	n := len(x)
-	r0, r1, r2, r3 = r0[:n], r1[:n], r2[:n], r3[:n]
-	var t0, t1, t2, t3 float32
-	i := 0
-	for ; i+2 <= n; i += 2 {
-		a, b := x[i], x[i+1]
+	r0, r1, r2, r3, r4, r5 = r0[:n], r1[:n], r2[:n], r3[:n], r4[:n], r5[:n]
+	for i, a := range x {
 		s0 += a * r0[i]
-		t0 += b * r0[i+1]
 		s1 += a * r1[i]
-		t1 += b * r1[i+1]
 		s2 += a * r2[i]
-		t2 += b * r2[i+1]
 		s3 += a * r3[i]
-		t3 += b * r3[i+1]
+		s4 += a * r4[i]
+		s5 += a * r5[i]
 	}
-	if i < n {
-		s0 += x[i] * r0[i]
-		s1 += x[i] * r1[i]
-		s2 += x[i] * r2[i]
-		s3 += x[i] * r3[i]
-	}
-	return s0 + t0, s1 + t1, s2 + t2, s3 + t3
+	return
 }
 
 // Norm returns the Euclidean length of x, summed in float64 so that no square

@@ -14,21 +14,10 @@ func Product(dst, x, w []float32, d int) {
 	dst = dst[:n*m]
 	clear(dst)
 	j := 0
-	for ; j+4 <= m; j += 4 { // four rows of w stay in L1 while x passes by
-		q := w[j*d : (j+4)*d]
-		i := 0
-		for ; i+2 <= n; i += 2 {
-			for p := 0; p < d; p += sumRun {
-				e := min(p+sumRun, d)
-				tile2x4(dst[i*m+j:][:4], dst[(i+1)*m+j:][:4], x[i*d:][p:e], x[(i+1)*d:][p:e],
-					q[p:e], q[d:][p:e], q[2*d:][p:e], q[3*d:][p:e])
-			}
-		}
-		if i < n {
-			for p := 0; p < d; p += sumRun {
-				e := min(p+sumRun, d)
-				tile1x4(dst[i*m+j:][:4], x[i*d:][p:e], q[p:e], q[d:][p:e], q[2*d:][p:e], q[3*d:][p:e])
-			}
+	for ; j+6 <= m; j += 6 { // six rows of w stay in L1 while all of x passes by
+		q := w[j*d : (j+6)*d]
+		for i := range n {
+			tile((*[6]float32)(dst[i*m+j:]), x[i*d:(i+1)*d], q)
 		}
 	}
 	for ; j < m; j++ {
@@ -41,55 +30,32 @@ func Product(dst, x, w []float32, d int) {
 	}
 }
 
-// tile2x4 adds the products of two rows of x with four rows of w to o0 and o1. Eight
-// sums, two values of x and one of w fill the registers that Go's compiler has;
-// larger tiles spill and were measured a third slower.
-func tile2x4(o0, o1, x0, x1, w0, w1, w2, w3 []float32) {
-	n := len(x0)
-	x1, w0, w1, w2, w3 = x1[:n], w0[:n], w1[:n], w2[:n], w3[:n]
-	var s00, s01, s02, s03, s10, s11, s12, s13 float32
-	for p, a := range x0 {
-		b := x1[p]
-		w := w0[p]
-		s00 += a * w
-		s10 += b * w
-		w = w1[p]
-		s01 += a * w
-		s11 += b * w
-		w = w2[p]
-		s02 += a * w
-		s12 += b * w
-		w = w3[p]
-		s03 += a * w
-		s13 += b * w
+// tile adds the products of x with the six rows of q to o. Six sums keep both
+// multipliers and adders busy; with eight, in any arrangement, Go's compiler spills a
+// sum to memory and the loop is a third slower.
+func tile(o *[6]float32, x, q []float32) {
+	d := len(x)
+	for p := 0; p < d; p += sumRun {
+		xs := x[p:min(p+sumRun, d)]
+		n := len(xs)
+		w0, w1, w2 := q[p:][:n], q[d+p:][:n], q[2*d+p:][:n]
+		w3, w4, w5 := q[3*d+p:][:n], q[4*d+p:][:n], q[5*d+p:][:n]
+		var s0, s1, s2, s3, s4, s5 float32
+		for i, a := range xs {
+			s0 += a * w0[i]
+			s1 += a * w1[i]
+			s2 += a * w2[i]
+			s3 += a * w3[i]
+			s4 += a * w4[i]
+			s5 += a * w5[i]
+		}
+		o[0] += s0
+		o[1] += s1
+		o[2] += s2
+		o[3] += s3
+		o[4] += s4
+		o[5] += s5
 	}
-	r0, r1 := (*[4]float32)(o0), (*[4]float32)(o1)
-	r0[0] += s00
-	r0[1] += s01
-	r0[2] += s02
-	r0[3] += s03
-	r1[0] += s10
-	r1[1] += s11
-	r1[2] += s12
-	r1[3] += s13
-}
-
-// tile1x4 is tile2x4 for the last row of an odd batch, or a batch of one.
-func tile1x4(o, x, w0, w1, w2, w3 []float32) {
-	n := len(x)
-	w0, w1, w2, w3 = w0[:n], w1[:n], w2[:n], w3[:n]
-	var s0, s1, s2, s3 float32
-	for p, a := range x {
-		s0 += a * w0[p]
-		s1 += a * w1[p]
-		s2 += a * w2[p]
-		s3 += a * w3[p]
-	}
-	r := (*[4]float32)(o)
-	r[0] += s0
-	r[1] += s1
-	r[2] += s2
-	r[3] += s3
 }
 
 // run is the sum of one entry over one run of columns.

@@ -29,12 +29,15 @@ func TestDotAgreesWithTheFormula(t *testing.T) {
 			if got, want := Dot(a, b), dotReference(a, b); !near(got, want, tol) {
 				t.Errorf("seed %d: Dot of %d at offset %d is %v, want %v", seed, n, off, got, want)
 			}
-			rows := [4][]float32{b, numbers(r, n), numbers(r, n+1), numbers(r, n)}
-			var got [4]float32
-			got[0], got[1], got[2], got[3] = Dot4(a, rows[0], rows[1], rows[2], rows[3])
+			var rows [6][]float32
+			for i := range rows {
+				rows[i] = numbers(r, n+i)
+			}
+			var got [6]float32
+			got[0], got[1], got[2], got[3], got[4], got[5] = Dot6(a, rows[0], rows[1], rows[2], rows[3], rows[4], rows[5])
 			for i, row := range rows {
 				if want := dotReference(a, row); !near(got[i], want, tol) {
-					t.Errorf("seed %d: Dot4 row %d of %d is %v, want %v", seed, i, n, got[i], want)
+					t.Errorf("seed %d: Dot6 row %d of %d is %v, want %v", seed, i, n, got[i], want)
 				}
 			}
 		}
@@ -227,14 +230,14 @@ func BenchmarkDot(b *testing.B) {
 	}
 }
 
-func BenchmarkDot4(b *testing.B) {
+func BenchmarkDot6(b *testing.B) {
 	const d = 512
 	r := rand.New(rand.NewPCG(1, 0))
-	x, y := numbers(r, d), numbers(r, 4*d)
+	x, y := numbers(r, d), numbers(r, 6*d)
 	for b.Loop() {
-		Dot4(x, y[:d], y[d:2*d], y[2*d:3*d], y[3*d:])
+		Dot6(x, y[:d], y[d:2*d], y[2*d:3*d], y[3*d:4*d], y[4*d:5*d], y[5*d:])
 	}
-	b.ReportMetric(8*float64(d)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+	b.ReportMetric(12*float64(d)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }
 
 func BenchmarkAxpy4(b *testing.B) {
