@@ -1,0 +1,184 @@
+package query
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/saedb/saedb/sae"
+)
+
+// A Kind says which of its fields a Row has filled in.
+type Kind string
+
+// The kinds of rows, and the statements that yield them.
+const (
+	KindImage   Kind = "image"   // find, images, describe image
+	KindExplain Kind = "explain" // explain: one latent of a picture
+	KindPair    Kind = "pair"    // explain … vs …: one latent that two pictures share
+	KindConcept Kind = "concept" // concepts, describe concept
+	KindLatent  Kind = "latent"  // latents, describe latent
+	KindField   Kind = "field"   // fields
+	KindCount   Kind = "count"   // count
+	KindPlan    Kind = "plan"    // plan: one line of the plan
+)
+
+// A Row is one row of an answer. Its slices and maps belong to the caller.
+type Row struct {
+	Kind Kind
+	Rank int // 1-based, the offset counted
+
+	// Of an image. Meta, Why, Code and Vector only where the query asks "with" them.
+	ID     string
+	Score  float64 // 0 where the query ranks by nothing
+	Path   string
+	Meta   map[string]any // keyed as the language names the fields
+	Why    []Why          // by descending share
+	Code   *sae.Code
+	Vector []float32
+
+	// Of an explanation, and of a latent.
+	Latent     uint32
+	Concept    string   // the latent's name, or the concept's word
+	Activation float64  // in the picture, or in the first of two
+	Other      float64  // the activation in the second of two pictures
+	Share      float64  // of the sum of activations, or of the dot product of two codes
+	RunnersUp  []string // the words that fit next best
+
+	// Of a concept or a latent: the statistics of its activation.
+	Latents    []uint32 // the concept's group, by descending weight
+	Count      int      // pictures where it fires; also the number that count gives
+	Density    float64  // Count as a part of all pictures
+	Max, Mean  float64  // over the pictures where it fires
+	Confidence float64  // how well the name fits the latent
+	Margin     float64  // by how much it leads the next
+
+	// Of a count by something: that something. Of a field: its name and types.
+	By    string // the field; "concept" or "latent"
+	Value any    // its value: string, int64, float64, time.Time or bool
+	Name  string
+	Types []string
+
+	Text string // of a plan: the line
+}
+
+// Why tells what one latent gave to a row: its share of the row's score.
+type Why struct {
+	Latent     uint32  `json:"latent"`
+	Concept    string  `json:"concept"`
+	Activation float64 `json:"activation"`
+	Share      float64 `json:"share"`
+}
+
+// MarshalJSON writes the row as the fields of its kind, in a fixed order. User
+// metadata loses its "meta." there, unless that would make two names the same.
+func (r Row) MarshalJSON() ([]byte, error) {
+	switch r.Kind {
+	case KindExplain:
+		return json.Marshal(struct {
+			Rank       int      `json:"rank"`
+			Latent     uint32   `json:"latent"`
+			Concept    string   `json:"concept"`
+			Activation float64  `json:"activation"`
+			Share      float64  `json:"share"`
+			RunnersUp  []string `json:"runners_up"`
+		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Share, list(r.RunnersUp)})
+	case KindPair:
+		return json.Marshal(struct {
+			Rank       int      `json:"rank"`
+			Latent     uint32   `json:"latent"`
+			Concept    string   `json:"concept"`
+			Activation float64  `json:"activation"`
+			Other      float64  `json:"other"`
+			Share      float64  `json:"share"`
+			RunnersUp  []string `json:"runners_up"`
+		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Other, r.Share, list(r.RunnersUp)})
+	case KindConcept:
+		return json.Marshal(struct {
+			Rank    int      `json:"rank"`
+			Concept string   `json:"concept"`
+			Latents []uint32 `json:"latents"`
+			Count   int      `json:"count"`
+			Density float64  `json:"density"`
+			Max     float64  `json:"max"`
+			Mean    float64  `json:"mean"`
+		}{r.Rank, r.Concept, list(r.Latents), r.Count, r.Density, r.Max, r.Mean})
+	case KindLatent:
+		return json.Marshal(struct {
+			Rank       int      `json:"rank"`
+			Latent     uint32   `json:"latent"`
+			Concept    string   `json:"concept"`
+			Count      int      `json:"count"`
+			Density    float64  `json:"density"`
+			Max        float64  `json:"max"`
+			Mean       float64  `json:"mean"`
+			Dead       bool     `json:"dead"`
+			Confidence float64  `json:"confidence"`
+			Margin     float64  `json:"margin"`
+			RunnersUp  []string `json:"runners_up"`
+		}{r.Rank, r.Latent, r.Concept, r.Count, r.Density, r.Max, r.Mean, r.Count == 0,
+			r.Confidence, r.Margin, list(r.RunnersUp)})
+	case KindField:
+		return json.Marshal(struct {
+			Rank  int      `json:"rank"`
+			Field string   `json:"field"`
+			Types []string `json:"types"`
+			Count int      `json:"count"`
+		}{r.Rank, r.Name, list(r.Types), r.Count})
+	case KindCount:
+		return json.Marshal(struct {
+			Rank  int    `json:"rank"`
+			By    string `json:"by,omitempty"`
+			Value any    `json:"value,omitempty"`
+			Count int    `json:"count"`
+		}{r.Rank, r.By, r.Value, r.Count})
+	case KindPlan:
+		return json.Marshal(struct {
+			Rank int    `json:"rank"`
+			Plan string `json:"plan"`
+		}{r.Rank, r.Text})
+	}
+	image := struct {
+		Rank   int            `json:"rank"`
+		ID     string         `json:"id"`
+		Score  float64        `json:"score"`
+		Path   string         `json:"path"`
+		Meta   map[string]any `json:"meta,omitempty"`
+		Why    []Why          `json:"why,omitempty"`
+		Code   *code          `json:"codes,omitempty"`
+		Vector []float32      `json:"vector,omitempty"`
+	}{Rank: r.Rank, ID: r.ID, Score: r.Score, Path: r.Path, Meta: shortKeys(r.Meta), Why: r.Why, Vector: r.Vector}
+	if r.Code != nil {
+		image.Code = &code{list(r.Code.Latents), list(r.Code.Acts)}
+	}
+	return json.Marshal(image)
+}
+
+// code is a sae.Code as JSON.
+type code struct {
+	Latents []uint32  `json:"latents"`
+	Acts    []float32 `json:"activations"`
+}
+
+// list makes a nil slice an empty one, which JSON writes as [] rather than null.
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// metaPrefix begins the name of every field that users define.
+const metaPrefix = "meta."
+
+// shortKeys drops "meta." from the keys, where the short key is still free.
+func shortKeys(meta map[string]any) map[string]any {
+	short := make(map[string]any, len(meta))
+	for key, v := range meta {
+		bare, isUser := strings.CutPrefix(key, metaPrefix)
+		if _, taken := meta[bare]; isUser && !taken {
+			key = bare
+		}
+		short[key] = v
+	}
+	return short
+}
