@@ -15,7 +15,7 @@
 //     threads.
 //   - The context is checked now and then; its error is returned as it is.
 //
-// Errors are tested with errors.Is against ErrK, ErrDim, ErrNaN and ErrZero; their text names what was wrong.
+// Errors are tested with errors.Is against the sentinels below; their text names what was wrong.
 package index
 
 import (
@@ -53,6 +53,7 @@ var (
 	ErrDim  = errors.New("wrong dimension")
 	ErrNaN  = errors.New("not a finite number")
 	ErrZero = errors.New("the vector is zero and has no direction")
+	ErrNorm = errors.New("the vector is not of unit length")
 )
 
 // Dense finds rows by the cosine between their vector and q. It is safe for concurrent use.
