@@ -1,0 +1,156 @@
+package sae
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/saedb/saedb/internal/safetensors"
+)
+
+// The files of a SAELens folder.
+const (
+	saelensConfig  = "cfg.json"
+	saelensWeights = "sae_weights.safetensors"
+)
+
+// saelensHeader is what we write into, and need of, cfg.json (SAELens version 6).
+type saelensHeader struct {
+	Architecture         string          `json:"architecture"`
+	K                    int             `json:"k"`
+	DIn                  int             `json:"d_in"`
+	DSae                 int             `json:"d_sae"`
+	DType                string          `json:"dtype"`
+	Device               string          `json:"device"`
+	ApplyBDecToInput     bool            `json:"apply_b_dec_to_input"`
+	NormalizeActivations string          `json:"normalize_activations"`
+	ReshapeActivations   string          `json:"reshape_activations"`
+	RescaleByDecoderNorm bool            `json:"rescale_acts_by_decoder_norm"`
+	Metadata             json.RawMessage `json:"metadata"`
+}
+
+// WriteSAELens writes m as a SAELens folder of version 6, cfg.json and
+// sae_weights.safetensors, each into what create returns for its name. The
+// standardisation is folded in: for a vector x, h = (x - b_dec) W_enc + b_enc and the
+// reconstruction is z W_dec + b_dec.
+func WriteSAELens(m *Model, create func(name string) (io.WriteCloser, error)) error {
+	if err := m.Validate(); err != nil {
+		return fmt.Errorf("sae: write SAELens folder: %w", err)
+	}
+	f := m.Fold()
+	cfg, err := json.MarshalIndent(saelensHeader{
+		Architecture: "topk", K: f.K, DIn: f.D, DSae: f.M, DType: "float32", Device: "cpu", ApplyBDecToInput: true,
+		NormalizeActivations: "none", ReshapeActivations: "none",
+		Metadata: json.RawMessage(`{"sae_lens_version": "6.0.0"}`),
+	}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("sae: write SAELens folder: %w", err)
+	}
+	var t safetensors.File
+	t.PutF32("W_enc", transpose(f.Wenc, f.M, f.D), f.D, f.M)
+	t.PutF32("W_dec", f.Wdec, f.M, f.D)
+	t.PutF32("b_enc", f.Benc, f.M)
+	t.PutF32("b_dec", f.Bdec, f.D)
+	parts := []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{saelensConfig, func(w io.Writer) error { _, err := w.Write(append(cfg, '\n')); return err }},
+		{saelensWeights, func(w io.Writer) error { return safetensors.Write(w, &t) }},
+	}
+	for _, p := range parts {
+		if err := writePart(p.name, create, p.write); err != nil {
+			return fmt.Errorf("sae: write SAELens folder: %s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+func writePart(name string, create func(string) (io.WriteCloser, error), write func(io.Writer) error) error {
+	w, err := create(name)
+	if err != nil {
+		return err
+	}
+	if err := write(w); err != nil {
+		w.Close() // the first error is the one to tell
+		return err
+	}
+	return w.Close()
+}
+
+// ReadSAELens reads a TopK model from a SAELens folder of version 6.
+func ReadSAELens(dir fs.FS) (*Model, error) {
+	m, err := readSAELens(dir)
+	if err != nil {
+		return nil, fmt.Errorf("sae: read SAELens folder: %w", err)
+	}
+	return m, nil
+}
+
+func readSAELens(dir fs.FS) (*Model, error) {
+	text, err := fs.ReadFile(dir, saelensConfig)
+	if err != nil {
+		return nil, err
+	}
+	cfg := saelensHeader{ApplyBDecToInput: true, NormalizeActivations: "none"}
+	if err := json.Unmarshal(text, &cfg); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrModel, saelensConfig, err)
+	}
+	switch {
+	case cfg.Architecture != "topk":
+		return nil, fmt.Errorf("%w: architecture %q; only topk is read", ErrModel, cfg.Architecture)
+	case cfg.NormalizeActivations != "none" && cfg.NormalizeActivations != "":
+		return nil, fmt.Errorf("%w: normalize_activations %q; fold it into the weights first", ErrModel, cfg.NormalizeActivations)
+	case cfg.RescaleByDecoderNorm:
+		return nil, fmt.Errorf("%w: rescale_acts_by_decoder_norm is set; fold the norms into the weights first", ErrModel)
+	case cfg.DIn < 1 || cfg.DIn > maxWidth || cfg.DSae < 1 || cfg.DSae > maxLatents:
+		return nil, fmt.Errorf("%w: d_in %d or d_sae %d out of range", ErrModel, cfg.DIn, cfg.DSae)
+	}
+	raw, err := fs.ReadFile(dir, saelensWeights)
+	if err != nil {
+		return nil, err
+	}
+	t, err := safetensors.Read(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{D: cfg.DIn, M: cfg.DSae, K: cfg.K, Scale: 1, Info: Info{Name: "saelens"}}
+	for _, f := range []struct {
+		name  string
+		to    *[]float32
+		shape []int
+	}{{"W_enc", &m.Wenc, []int{m.D, m.M}}, {"W_dec", &m.Wdec, []int{m.M, m.D}}, {"b_enc", &m.Benc, []int{m.M}}, {"b_dec", &m.Bdec, []int{m.D}}} {
+		if *f.to, err = t.F32(f.name, f.shape...); err != nil {
+			return nil, err
+		}
+	}
+	m.Wenc = transpose(m.Wenc, m.D, m.M)
+	if !cfg.ApplyBDecToInput { // our encoder subtracts b_dec: give back what it takes away
+		for l := range m.M {
+			m.Benc[l] += dot64(m.Wenc[l*m.D:(l+1)*m.D], m.Bdec)
+		}
+	}
+	return m, m.Validate()
+}
+
+// dot64 is a dot product summed in float64.
+func dot64(a, b []float32) float32 {
+	s := 0.0
+	for i := range a {
+		s += float64(a[i]) * float64(b[i])
+	}
+	return float32(s)
+}
+
+// transpose turns a (rows,cols) matrix into a new (cols,rows) one.
+func transpose(x []float32, rows, cols int) []float32 {
+	t := make([]float32, len(x))
+	for i := range rows {
+		for j := range cols {
+			t[j*rows+i] = x[i*cols+j]
+		}
+	}
+	return t
+}
