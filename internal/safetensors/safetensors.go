@@ -64,16 +64,35 @@ func (f *File) Names() []string {
 	return names
 }
 
-// PutF32 stores x under name as an F32 tensor, copying it. Write checks the shape.
+// PutF32 stores x under name as an F32 tensor, copying it. Without a shape it
+// is a plain list. Write checks that the shape fits.
 func (f *File) PutF32(name string, x []float32, shape ...int) {
 	data := make([]byte, 4*len(x))
 	for i, v := range x {
 		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(v))
 	}
+	f.put(name, Tensor{DType: F32, Data: data}, len(x), shape)
+}
+
+// PutI64 stores x under name as an I64 tensor, copying it. Without a shape it is a
+// plain list, as with PutF32.
+func (f *File) PutI64(name string, x []int64, shape ...int) {
+	data := make([]byte, 8*len(x))
+	for i, v := range x {
+		binary.LittleEndian.PutUint64(data[8*i:], uint64(v))
+	}
+	f.put(name, Tensor{DType: I64, Data: data}, len(x), shape)
+}
+
+func (f *File) put(name string, t Tensor, n int, shape []int) {
+	if shape == nil {
+		shape = []int{n}
+	}
 	if f.Tensors == nil {
 		f.Tensors = map[string]Tensor{}
 	}
-	f.Tensors[name] = Tensor{DType: F32, Shape: shape, Data: data}
+	t.Shape = shape
+	f.Tensors[name] = t
 }
 
 // F32 returns a copy of a floating-point tensor as float32. With a shape given, the

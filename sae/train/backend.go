@@ -1,0 +1,38 @@
+package train
+
+import (
+	"errors"
+
+	"github.com/saedb/saedb/internal/safetensors"
+	"github.com/saedb/saedb/sae"
+)
+
+// Backend holds a model in training and moves it one step at a time. CPU is the one
+// others are measured against. A Backend serves one goroutine at a time.
+type Backend interface {
+	// Step trains on one batch, (B,D) row-major in the model's standardised space,
+	// with the given learning rate. A loss that is not finite is ErrLoss, and leaves
+	// the model as it was before the step.
+	Step(batch []float32, lr float64) (StepResult, error)
+	// Model returns a copy of the model as it is now.
+	Model() *sae.Model
+	// State returns a copy of everything a later Restore needs to continue exactly:
+	// parameters, optimiser moments, counters.
+	State() (*safetensors.File, error)
+	// Restore sets what State returned, of a backend of the same shape.
+	Restore(*safetensors.File) error
+	Close() error
+}
+
+// StepResult says what a step did. Loss and FVU are those of the batch before the
+// weights moved.
+type StepResult struct {
+	Loss    float64 // mean of (x̂-x)² over rows and columns
+	FVU     float64 // Σ‖x-x̂‖² / Σ‖x-x̄‖² over the batch
+	Active  int     // latents that fired, summed over the rows
+	Dead    int     // latents that have not fired for an epoch
+	Revived int     // dead latents that were pointed elsewhere
+}
+
+// ErrLoss marks a loss that is not a finite number.
+var ErrLoss = errors.New("the loss is not a finite number")

@@ -1,0 +1,106 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Config is everything that determines a run besides its data. Its JSON form is stored
+// in checkpoints and models. Threads is left out of it: results do not depend on it.
+type Config struct {
+	Preset  string `json:"preset,omitempty"`
+	Latents int    `json:"latents"`
+	K       int    `json:"k"`
+	Batch   int    `json:"batch"`
+	Epochs  int    `json:"epochs"`
+
+	LR          float64 `json:"lr"` // at the first step; a half cosine brings it to zero
+	WeightDecay float64 `json:"weight_decay"`
+	Beta1       float64 `json:"beta1"`
+	Beta2       float64 `json:"beta2"`
+	Eps         float64 `json:"eps"`
+
+	Seed    uint64  `json:"seed"`
+	Holdout float64 `json:"holdout"` // share of rows that Split keeps for measuring
+
+	Standardise bool    `json:"standardise"`  // subtract the mean, scale to an RMS norm of √d
+	InputNorm   float64 `json:"input_norm"`   // otherwise: multiply the (unit) rows by this
+	UnitDecoder bool    `json:"unit_decoder"` // decoder rows keep norm 1, gradients are projected
+
+	// Revive is after how many epochs without firing a latent counts as dead and is
+	// pointed at a row that is reconstructed badly; 0: never. See CPU.
+	Revive float64 `json:"revive"`
+
+	Threads int `json:"-"` // goroutines of a step; 0 or 1: one
+}
+
+// Preset returns a named configuration.
+//
+//	default  for 5,000 to 50,000 CLIP vectors, to find concepts: few active latents
+//	seed     the experiment this project began with: k as large as the width, nearly
+//	         lossless reconstruction
+//	demo     about 2,000 vectors in seconds
+func Preset(name string) (Config, error) {
+	adam := Config{Preset: name, Beta1: 0.9, Beta2: 0.999, Batch: 128, Seed: 1, Holdout: 0.1, Threads: 1}
+	switch name {
+	case "default":
+		c := adam
+		c.Latents, c.K, c.Epochs = 4096, 32, 30
+		c.LR, c.Eps = 5e-4, 6.25e-10
+		c.Standardise, c.UnitDecoder, c.Revive = true, true, 1
+		return c, nil
+	case "seed":
+		c := adam
+		c.Latents, c.K, c.Epochs = 4096, 512, 100
+		c.LR, c.WeightDecay, c.Eps = 1e-3, 1e-4, 1e-8
+		c.InputNorm = 10.7 // the usual length of a CLIP ViT-B/32 vector before it is normalised
+		return c, nil
+	case "demo":
+		c := adam
+		c.Latents, c.K, c.Epochs = 1024, 24, 40
+		c.LR, c.Eps = 1e-3, 6.25e-10
+		c.Standardise, c.UnitDecoder, c.Revive = true, true, 1
+		return c, nil
+	}
+	return Config{}, fmt.Errorf("train: no preset %q; there are default, seed and demo", name)
+}
+
+// Validate returns every fault of c at once.
+func (c Config) Validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("train: "+format, args...))
+		}
+	}
+	check(c.Latents > 0, "latents is %d, it must be above zero", c.Latents)
+	check(c.K > 0 && c.K <= c.Latents, "k is %d, it must be from 1 to the number of latents, %d", c.K, c.Latents)
+	check(c.Batch > 0, "batch is %d, it must be above zero", c.Batch)
+	check(c.Epochs > 0, "epochs is %d, it must be above zero", c.Epochs)
+	check(c.LR > 0 && !math.IsInf(c.LR, 0), "learning rate is %v, it must be above zero", c.LR)
+	check(c.WeightDecay >= 0 && c.WeightDecay*c.LR < 1, "weight decay is %v, it must be from 0 to 1/lr", c.WeightDecay)
+	check(c.Beta1 >= 0 && c.Beta1 < 1, "beta1 is %v, it must be from 0 up to 1", c.Beta1)
+	check(c.Beta2 >= 0 && c.Beta2 < 1, "beta2 is %v, it must be from 0 up to 1", c.Beta2)
+	check(c.Eps > 0, "eps is %v, it must be above zero", c.Eps)
+	check(c.Holdout >= 0 && c.Holdout < 1, "holdout is %v, it must be from 0 up to 1", c.Holdout)
+	check(c.InputNorm >= 0, "input norm is %v, it must not be negative", c.InputNorm)
+	check(c.Standardise != (c.InputNorm > 0), "either standardise or an input norm above zero is needed, and not both")
+	check(c.Revive >= 0, "revive is %v, it must not be negative", c.Revive)
+	return errors.Join(faults...)
+}
+
+// batch is the number of rows of a step: a data set smaller than a batch is one batch.
+func (c Config) batch(rows int) int { return max(1, min(c.Batch, rows)) }
+
+// stepsPerEpoch leaves out the rows that do not fill a batch; the next epoch's order
+// leaves out others.
+func (c Config) stepsPerEpoch(rows int) int { return rows / c.batch(rows) }
+
+// Steps is the length of a run over that many rows.
+func (c Config) Steps(rows int) int { return c.Epochs * c.stepsPerEpoch(rows) }
+
+// rate is the learning rate of a step: half a cosine from LR to zero.
+func (c Config) rate(step, steps int) float64 {
+	return c.LR * (1 + math.Cos(math.Pi*float64(step)/float64(steps))) / 2
+}

@@ -1,0 +1,374 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/saedb/saedb/internal/safetensors"
+	"github.com/saedb/saedb/internal/vec"
+	"github.com/saedb/saedb/sae"
+)
+
+// How the work of a step is cut up. The cuts are fixed, so sums have the same order
+// for any number of threads.
+const (
+	rowRun    = 16 // rows of the batch that one goroutine encodes at a time
+	latentRun = 64 // latents whose gradient and update one goroutine does at a time
+)
+
+// CPU returns the reference backend: plain Go over cfg.Threads goroutines. It copies init.
+//
+// The step does one dense product, the encoder's; after the TopK only what is active
+// is touched. The gradient of a latent's two rows is built from the list of batch
+// rows in which it fired and used at once, so no gradient matrix exists. AdamW is
+// dense: the moments and the decay of idle latents move too.
+//
+// With cfg.Revive, a latent that has not fired for that many epochs is given a new
+// start: the residual of one of the rows that the batch reconstructs worst becomes
+// its direction, in encoder and decoder. It happens in the first half of a run, so
+// that what is revived can still settle.
+func CPU(cfg Config, init *sae.Model) (Backend, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := init.Validate(); err != nil {
+		return nil, fmt.Errorf("train: initial model: %w", err)
+	}
+	if init.M != cfg.Latents || init.K != cfg.K {
+		return nil, fmt.Errorf("train: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.K)
+	}
+	m := init.Clone()
+	b := &cpu{
+		cfg: cfg, model: m,
+		enc: newMoments(len(m.Wenc)), dec: newMoments(len(m.Wdec)), benc: newMoments(m.M), bdec: newMoments(m.D),
+		idle:    make([]int64, m.M),
+		workers: make([]worker, max(cfg.Threads, 1)),
+		pull:    make([]float32, (m.M+latentRun-1)/latentRun*m.D),
+		epoch:   max(1, cfg.stepsPerEpoch(init.Info.Rows)),
+	}
+	if cfg.Revive > 0 {
+		b.reviveUntil = cfg.Steps(init.Info.Rows) / 2
+	}
+	return b, nil
+}
+
+// cpu is the state of a run, first, and the working space of a step.
+type cpu struct {
+	cfg                  Config
+	model                *sae.Model
+	enc, dec, benc, bdec moments2
+	idle                 []int64 // per latent: steps since it last fired
+	steps                int     // done
+
+	epoch       int // steps of an epoch
+	reviveUntil int // the step from which on nothing is revived
+
+	workers []worker
+	c, e    []float32  // (B,D): x - b_dec; 2(x̂-x)/(B·D), the gradient of the loss by x̂
+	loss    []float64  // (B): ‖x̂-x‖²
+	codes   []sae.Code // (B)
+	list    lists
+	pull    []float32 // per run of latents, (D): their share of the gradient of b_dec
+	gBdec   []float32
+}
+
+// moments2 is the first and second moment of AdamW for one tensor.
+type moments2 struct{ m, v []float32 }
+
+func newMoments(n int) moments2 { return moments2{make([]float32, n), make([]float32, n)} }
+
+// worker is the scratch space of one goroutine.
+type worker struct {
+	h          []float32
+	sel        vec.Selector
+	dv         []float32 // gradient by the activations of one latent
+	gEnc, gDec []float32 // gradient rows of one latent
+}
+
+// Step does one step of training; see Backend.
+func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
+	d := b.model.D
+	n := len(batch) / d
+	if n == 0 || len(batch)%d != 0 {
+		return StepResult{}, fmt.Errorf("train: a batch of %d numbers is not rows of width %d", len(batch), d)
+	}
+	b.fit(n)
+	vec.Parallel(b.cfg.Threads, n, rowRun, func(w, lo, hi int) { b.forward(&b.workers[w], batch, lo, hi) })
+	res := b.measure(batch)
+	if math.IsNaN(res.Loss) || math.IsInf(res.Loss, 0) {
+		return res, fmt.Errorf("train: step %d: %w; a smaller learning rate than %g may help", b.steps+1, ErrLoss, lr)
+	}
+	b.list.build(b.codes, b.model.M)
+	b.steps++
+	opt := newAdamW(b.cfg, lr, b.steps)
+	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], &opt, lo, hi) })
+	b.updateBias(&opt, n)
+	b.countIdle(&res)
+	if b.steps < b.reviveUntil {
+		res.Revived = b.revive()
+	}
+	return res, nil
+}
+
+// fit makes the working space fit a batch of n rows.
+func (b *cpu) fit(n int) {
+	d := b.model.D
+	if len(b.codes) == n {
+		return
+	}
+	b.c, b.e, b.loss, b.gBdec = make([]float32, n*d), make([]float32, n*d), make([]float64, n), make([]float32, d)
+	b.codes = make([]sae.Code, n)
+	for w := range b.workers {
+		b.workers[w] = worker{
+			h: make([]float32, rowRun*b.model.M), dv: make([]float32, n),
+			gEnc: make([]float32, d), gDec: make([]float32, d),
+		}
+	}
+}
+
+// forward encodes and decodes rows lo to hi of the batch: codes, loss and E = ∂L/∂x̂.
+func (b *cpu) forward(w *worker, batch []float32, lo, hi int) {
+	m, d, latents := b.model, b.model.D, b.model.M
+	c := b.c[lo*d : hi*d]
+	for i, x := range batch[lo*d : hi*d] {
+		c[i] = x - m.Bdec[i%d]
+	}
+	h := w.h[:(hi-lo)*latents]
+	vec.Product(h, c, m.Wenc, d)
+	toGradient := 2 / float32(len(b.codes)*d)
+	for i := lo; i < hi; i++ {
+		hi := h[(i-lo)*latents : (i-lo+1)*latents]
+		for l, v := range m.Benc {
+			hi[l] += v
+		}
+		code := &b.codes[i]
+		code.Latents = w.sel.TopPositive(code.Latents[:0], hi, m.K)
+		code.Acts = code.Acts[:0]
+		for _, l := range code.Latents {
+			code.Acts = append(code.Acts, hi[l])
+		}
+		// x̂ - x = W_decᵀ z + b_dec - x = W_decᵀ z - c
+		e := b.e[i*d : (i+1)*d]
+		clear(e)
+		sae.Accumulate(e, m.Wdec, *code)
+		sum := 0.0
+		for j := range e {
+			r := e[j] - b.c[i*d+j]
+			sum += float64(r) * float64(r)
+			e[j] = r * toGradient
+		}
+		b.loss[i] = sum
+	}
+}
+
+// measure sums up the forward pass.
+func (b *cpu) measure(batch []float32) StepResult {
+	var res StepResult
+	n, d := len(b.codes), b.model.D
+	sum := 0.0
+	for i, l := range b.loss {
+		sum += l
+		res.Active += b.codes[i].Len()
+	}
+	res.Loss = sum / float64(n*d)
+	spread := 0.0
+	mean := make([]float64, d)
+	for i, x := range batch {
+		mean[i%d] += float64(x) / float64(n)
+		spread += float64(x) * float64(x)
+	}
+	for _, v := range mean {
+		spread -= float64(n) * v * v
+	}
+	res.FVU = sum / max(spread, math.SmallestNonzeroFloat64)
+	return res
+}
+
+// lists is the batch's codes turned around: for each latent, the rows in which it
+// fired, ascending, and how strongly.
+type lists struct {
+	start []int32 // (M+1): where a latent's list begins
+	rows  []int32
+	acts  []float32
+}
+
+// build turns the codes of a batch around.
+func (s *lists) build(codes []sae.Code, latents int) {
+	total := 0
+	s.start = slices.Grow(s.start[:0], latents+2)[:latents+2]
+	clear(s.start)
+	for _, c := range codes {
+		total += c.Len()
+		for _, l := range c.Latents {
+			s.start[l+2]++
+		}
+	}
+	for l := 2; l < len(s.start); l++ {
+		s.start[l] += s.start[l-1]
+	}
+	s.rows = slices.Grow(s.rows[:0], total)[:total]
+	s.acts = slices.Grow(s.acts[:0], total)[:total]
+	for i, c := range codes {
+		for t, l := range c.Latents {
+			at := s.start[l+1] // one past what is filled; ends as the start of the next list
+			s.rows[at], s.acts[at] = int32(i), c.Acts[t]
+			s.start[l+1]++
+		}
+	}
+}
+
+// of returns the list of one latent.
+func (s *lists) of(l int) (rows []int32, acts []float32) {
+	return s.rows[s.start[l]:s.start[l+1]], s.acts[s.start[l]:s.start[l+1]]
+}
+
+// update builds the gradients of the latents lo to hi and moves their weights.
+//
+//	∂L/∂W_dec[l] = Σ z_il E_i     ∂L/∂z_il = E_i·W_dec[l] = δ_il
+//	∂L/∂W_enc[l] = Σ δ_il c_i     ∂L/∂b_enc[l] = Σ δ_il
+//
+// It leaves Σ_l b_enc gradient · W_enc[l] in pull: what the latents' inputs take back
+// from the gradient of b_dec.
+func (b *cpu) update(w *worker, opt *adamw, lo, hi int) {
+	m, d := b.model, b.model.D
+	pull := b.pull[lo/latentRun*d:][:d]
+	clear(pull)
+	gB := [1]float32{}
+	for l := lo; l < hi; l++ {
+		enc, dec := m.Wenc[l*d:(l+1)*d], m.Wdec[l*d:(l+1)*d]
+		rows, acts := b.list.of(l)
+		clear(w.gEnc)
+		clear(w.gDec)
+		gB[0] = 0
+		if len(rows) > 0 {
+			dv := w.dv[:len(rows)]
+			products(dv, dec, b.e, rows)
+			combine(w.gDec, acts, b.e, rows)
+			combine(w.gEnc, dv, b.c, rows)
+			for _, v := range dv {
+				gB[0] += v
+			}
+			vec.Axpy(pull, gB[0], enc)
+		}
+		if b.cfg.UnitDecoder {
+			vec.Axpy(w.gDec, -vec.Dot(w.gDec, dec), dec)
+		}
+		opt.step(enc, b.enc.m[l*d:], b.enc.v[l*d:], w.gEnc)
+		opt.step(dec, b.dec.m[l*d:], b.dec.v[l*d:], w.gDec)
+		opt.step(m.Benc[l:l+1], b.benc.m[l:], b.benc.v[l:], gB[:])
+		if b.cfg.UnitDecoder {
+			vec.Scale(dec, float32(1/vec.Norm(dec)))
+		}
+	}
+}
+
+// products writes dst[t] = w · x[rows[t]].
+func products(dst, w, x []float32, rows []int32) {
+	d := len(w)
+	row := func(t int) []float32 { i := int(rows[t]); return x[i*d : (i+1)*d] }
+	t := 0
+	for ; t+6 <= len(rows); t += 6 {
+		o := (*[6]float32)(dst[t:])
+		o[0], o[1], o[2], o[3], o[4], o[5] = vec.Dot6(w, row(t), row(t+1), row(t+2), row(t+3), row(t+4), row(t+5))
+	}
+	for ; t < len(rows); t++ {
+		dst[t] = vec.Dot(w, row(t))
+	}
+}
+
+// combine adds Σ a[t]·x[rows[t]] to y.
+func combine(y, a, x []float32, rows []int32) {
+	d := len(y)
+	row := func(t int) []float32 { i := int(rows[t]); return x[i*d : (i+1)*d] }
+	t := 0
+	for ; t+4 <= len(rows); t += 4 {
+		vec.Axpy4(y, a[t], a[t+1], a[t+2], a[t+3], row(t), row(t+1), row(t+2), row(t+3))
+	}
+	for ; t < len(rows); t++ {
+		vec.Axpy(y, a[t], row(t))
+	}
+}
+
+// updateBias moves b_dec, which is both added to the output and taken from the input:
+// its gradient is Σ E_i - Σ_l (∂L/∂b_enc[l]) W_enc[l].
+func (b *cpu) updateBias(opt *adamw, n int) {
+	d := b.model.D
+	clear(b.gBdec)
+	for i := range n {
+		vec.Axpy(b.gBdec, 1, b.e[i*d:(i+1)*d])
+	}
+	for at := 0; at < len(b.pull); at += d {
+		vec.Axpy(b.gBdec, -1, b.pull[at:at+d])
+	}
+	opt.step(b.model.Bdec, b.bdec.m, b.bdec.v, b.gBdec)
+}
+
+// countIdle brings the counters of silence up to date.
+func (b *cpu) countIdle(res *StepResult) {
+	for l := range b.idle {
+		if rows, _ := b.list.of(l); len(rows) > 0 {
+			b.idle[l] = 0
+		} else {
+			b.idle[l]++
+		}
+		if b.idle[l] >= int64(b.epoch) {
+			res.Dead++
+		}
+	}
+}
+
+// Model returns a copy of the model as it is now.
+func (b *cpu) Model() *sae.Model {
+	m := b.model.Clone()
+	m.Info.Steps = b.steps
+	return m
+}
+
+// Close has nothing to free.
+func (b *cpu) Close() error { return nil }
+
+// State returns parameters, moments and counters.
+func (b *cpu) State() (*safetensors.File, error) {
+	f := &safetensors.File{Metadata: map[string]string{"backend": "cpu"}}
+	for name, t := range b.tensors() {
+		f.PutF32(name, t)
+	}
+	f.PutI64("idle", b.idle)
+	f.PutI64("steps", []int64{int64(b.steps)})
+	return f, nil
+}
+
+// Restore sets the state.
+func (b *cpu) Restore(f *safetensors.File) error {
+	idle, err := f.I64("idle", b.model.M)
+	if err != nil {
+		return fmt.Errorf("train: restore: %w", err)
+	}
+	steps, err := f.I64("steps", 1)
+	if err != nil {
+		return fmt.Errorf("train: restore: %w", err)
+	}
+	read := map[string][]float32{}
+	for name, t := range b.tensors() {
+		if read[name], err = f.F32(name, len(t)); err != nil {
+			return fmt.Errorf("train: restore: %w", err)
+		}
+	}
+	for name, t := range b.tensors() {
+		copy(t, read[name])
+	}
+	copy(b.idle, idle)
+	b.steps = int(steps[0])
+	return nil
+}
+
+// tensors lists the state's float arrays by the names they have in a checkpoint.
+func (b *cpu) tensors() map[string][]float32 {
+	m := b.model
+	return map[string][]float32{
+		"W_enc": m.Wenc, "W_dec": m.Wdec, "b_enc": m.Benc, "b_dec": m.Bdec,
+		"W_enc.m": b.enc.m, "W_dec.m": b.dec.m, "b_enc.m": b.benc.m, "b_dec.m": b.bdec.m,
+		"W_enc.v": b.enc.v, "W_dec.v": b.dec.v, "b_enc.v": b.benc.v, "b_dec.v": b.bdec.v,
+	}
+}

@@ -1,0 +1,84 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/saedb/saedb/internal/vec"
+	"github.com/saedb/saedb/sae"
+)
+
+// Init returns the untrained model a run begins with: decoder rows of random
+// direction and norm 1, the encoder equal to them, no latent bias, and b_dec at the
+// mean of the standardised data. Mean and Scale are the standardisation that cfg asks
+// for, measured on data.
+func Init(cfg Config, data Dataset) (*sae.Model, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	n, d := data.Len(), data.Dim()
+	if n == 0 || d == 0 {
+		return nil, fmt.Errorf("train: %d rows of width %d: there is nothing to train on", n, d)
+	}
+	mean, spread := moments(data)
+	m := &sae.Model{
+		D: d, M: cfg.Latents, K: cfg.K, Scale: float32(cfg.InputNorm),
+		Wdec: make([]float32, cfg.Latents*d), Benc: make([]float32, cfg.Latents), Bdec: make([]float32, d),
+	}
+	if cfg.Standardise {
+		if spread == 0 {
+			return nil, fmt.Errorf("train: all %d rows are equal: there is nothing to learn", n)
+		}
+		m.Scale = float32(math.Sqrt(float64(d) / spread))
+		m.Mean = make([]float32, d)
+		for j, v := range mean {
+			m.Mean[j] = float32(v)
+		}
+	} else {
+		for j, v := range mean {
+			m.Bdec[j] = float32(v * cfg.InputNorm)
+		}
+	}
+	r := rand.New(rand.NewPCG(cfg.Seed, streamInit))
+	for l := range m.M {
+		row := m.Wdec[l*d : (l+1)*d]
+		for j := range row {
+			row[j] = float32(r.NormFloat64())
+		}
+		vec.Scale(row, float32(1/vec.Norm(row)))
+	}
+	m.Wenc = slices.Clone(m.Wdec)
+	text, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("train: configuration: %w", err)
+	}
+	m.Info = sae.Info{Preset: cfg.Preset, Seed: cfg.Seed, Rows: n, Epochs: cfg.Epochs, Config: string(text)}
+	if err := m.Validate(); err != nil {
+		return nil, fmt.Errorf("train: the rows give no model to begin with: %w", err)
+	}
+	return m, nil
+}
+
+// moments returns the mean row and the mean of ‖x - mean‖².
+func moments(data Dataset) (mean []float64, spread float64) {
+	n := data.Len()
+	mean = make([]float64, data.Dim())
+	for i := range n {
+		for j, v := range data.Row(i) {
+			mean[j] += float64(v)
+		}
+	}
+	for j := range mean {
+		mean[j] /= float64(n)
+	}
+	for i := range n {
+		for j, v := range data.Row(i) {
+			e := float64(v) - mean[j]
+			spread += e * e
+		}
+	}
+	return mean, spread / float64(n)
+}
