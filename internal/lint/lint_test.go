@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 
 	"cmd/saectl":               {"db", "query/...", "index/...", "sae/...", "internal/...", "cmd/saectl/internal/..."},
 	"cmd/saectl/internal/demo": {"internal/npy"},
+	"cmd/saectl/internal/runs": {},
 }
 
 // speaksPebble lists the rooms that may name the storage engine: internal/kv, and db for its one hatch, Options.Tune.
