@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saedb/saedb/sae"
+)
+
+// benchEncode is what was asked of `bench encode`.
+type benchEncode struct {
+	vectors, model          string
+	threads, passes, window int
+}
+
+func newBenchEncodeCmd(a *app) *cobra.Command {
+	var b benchEncode
+	cmd := &cobra.Command{
+		Use:   "encode --vectors x.npy --model FILE|DIR",
+		Short: "Measure the encoder of an autoencoder",
+		Long: `encode turns the rows of --vectors into codes, --batch rows at a time, and prints
+the time of a batch and the vectors per second. --model is a model file (saectl
+export --sae-file) or a SAELens folder.`,
+		Example: "  saectl export --sae-file m.sae && saectl bench encode --vectors x.npy --model m.sae",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := b.run(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.printBench(r)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&b.vectors, "vectors", "", "rows to encode (.npy)")
+	f.StringVar(&b.model, "model", "", "model file or SAELens folder")
+	f.IntVar(&b.threads, "threads", 1, "goroutines (0: one for each processor)")
+	f.IntVar(&b.passes, "passes", 5, "passes over the rows")
+	f.IntVar(&b.window, "batch", 1024, "rows encoded by one call")
+	require(cmd, "vectors", "model")
+	return cmd
+}
+
+// encodeResult is what `bench encode` prints.
+type encodeResult struct {
+	CPU      spread  `json:"cpu"`
+	Wall     spread  `json:"wall"`
+	Rate     float64 `json:"vectors_per_second"`
+	Active   float64 `json:"l0_count"`
+	Machine  machine `json:"machine"`
+	Settings any     `json:"settings"`
+}
+
+func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
+	m, err := readModel(b.model)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := readUnit(b.vectors)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case rows.Cols != m.D:
+		return nil, fmt.Errorf("%s has vectors of width %d, the model is made for %d", b.vectors, rows.Cols, m.D)
+	case b.passes < 1 || b.window < 1 || b.threads < 0 || rows.Rows == 0:
+		return nil, errors.New("--passes, --batch and the rows of --vectors must be at least 1")
+	case b.threads == 0:
+		b.threads = runtime.GOMAXPROCS(0)
+	}
+	var codes []sae.Code
+	var series laps
+	active, seen := 0, 0
+	for range b.passes {
+		for from := 0; from < rows.Rows; from += b.window {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			to := min(rows.Rows, from+b.window)
+			watch := startWatch()
+			codes = m.EncodeBatch(codes, rows.Data[from*m.D:to*m.D], b.threads)
+			if took := watch.stop(); to-from == min(b.window, rows.Rows) { // a shorter last batch would look fast
+				series = append(series, took)
+			}
+			for _, c := range codes {
+				active += c.Len()
+			}
+			seen += len(codes)
+		}
+	}
+	wall := series.wall(1)
+	return &encodeResult{
+		CPU: series.cpu(1), Wall: wall, Rate: float64(min(b.window, rows.Rows)) * 1000 / wall.Median,
+		Active: float64(active) / float64(seen), Machine: thisMachine(),
+		Settings: map[string]any{"latents": m.M, "k": m.K, "width": m.D, "rows": rows.Rows, "batch": min(b.window, rows.Rows),
+			"threads": b.threads, "passes": b.passes},
+	}, nil
+}
+
+// readModel reads a model file, or a SAELens folder.
+func readModel(path string) (*sae.Model, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if st.IsDir() {
+		m, err := sae.ReadSAELens(os.DirFS(path))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return m, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := sae.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/internal/npy"
+	"github.com/saedb/saedb/internal/safetensors"
+	"github.com/saedb/saedb/sae/train"
+)
+
+// call runs one command line in this process and returns what it wrote.
+func call(t *testing.T, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	var out, log bytes.Buffer
+	a := testApp(&out)
+	a.stderr = &log
+	status = run(context.Background(), a, args)
+	return out.String(), log.String(), status
+}
+
+// bench runs a measurement and decodes the object it prints into v.
+func bench(t *testing.T, v any, args ...string) {
+	t.Helper()
+	stdout, stderr, status := call(t, append([]string{"bench"}, args...)...)
+	if status != statusDone {
+		t.Fatalf("bench %q: status %d, %s", args, status, stderr)
+	}
+	if err := json.Unmarshal([]byte(stdout), v); err != nil {
+		t.Fatalf("bench %q prints %q: %v", args, stdout, err)
+	}
+}
+
+// refuse runs a command line that is to fail with these words.
+func refuse(t *testing.T, words string, args ...string) {
+	t.Helper()
+	_, stderr, status := call(t, args...)
+	if status != statusError || !strings.Contains(stderr, words) {
+		t.Errorf("%q: status %d, %q; want an error with %q", args, status, stderr, words)
+	}
+}
+
+// writeVectors writes rows of random numbers, drawn around a few centres so that
+// an autoencoder has something to find, and returns the path and the numbers.
+func writeVectors(t testing.TB, name string, rows, cols int, seed uint64) (string, []float32) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 7))
+	centres := make([]float32, 12*cols)
+	for i := range centres {
+		centres[i] = float32(r.NormFloat64())
+	}
+	data := make([]float32, 0, rows*cols)
+	for range rows {
+		a, b := r.IntN(12), r.IntN(12)
+		for j := range cols {
+			data = append(data, centres[a*cols+j]+0.5*centres[b*cols+j]+float32(r.NormFloat64())*0.2)
+		}
+	}
+	return writeNPY(t, name, rows, cols, data), data
+}
+
+func writeNPY(t testing.TB, name string, rows, cols int, data []float32) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	writeFile(t, path, func(b *bytes.Buffer) error { return npy.Write(b, rows, cols, data) })
+	return path
+}
+
+func writeFile(t testing.TB, path string, write func(*bytes.Buffer) error) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBenchTrain(t *testing.T) {
+	x, _ := writeVectors(t, "x.npy", 200, 24, 1)
+	var a, b trainResult
+	args := []string{"train", "--vectors", x, "--latents", "64", "--k", "4", "--batch", "32", "--steps", "40", "--seed", "3"}
+	bench(t, &a, args...)
+	bench(t, &b, append(args, "--threads", "3")...)
+	if len(a.Losses) != 40 || !slices.Equal(a.Losses, b.Losses) {
+		t.Errorf("losses differ with the threads:\n%v\n%v", a.Losses, b.Losses)
+	}
+	if a.Losses[39] > 0.9*a.Losses[0] {
+		t.Errorf("the loss went from %g to %g", a.Losses[0], a.Losses[39])
+	}
+	if a.Wall.Best <= 0 || a.Wall.Median < a.Wall.Best || a.Rate <= 0 {
+		t.Errorf("wall %+v, rate %g", a.Wall, a.Rate)
+	}
+	refuse(t, "--vectors", "bench", "train")
+	refuse(t, "batchtopk", "bench", "train", "--vectors", x, "--variant", "batchtopk")
+	refuse(t, "CUDA", "bench", "train", "--vectors", x, "--backend", "cuda")
+}
+
+// The parity file replays to its own losses, and the dump holds what was compared.
+func TestBenchTrainGolden(t *testing.T) {
+	golden := filepath.Join("..", "..", "sae", "train", "testdata", "topk_d64_m256_k8_b32_s10.safetensors")
+	dump := filepath.Join(t.TempDir(), "final.safetensors")
+	var r struct {
+		Losses      []float64 `json:"losses"`
+		MaxRelLoss  float64   `json:"max_rel_loss"`
+		MaxAbsFinal float64   `json:"max_abs_final"`
+	}
+	bench(t, &r, "train", "--golden", golden, "--dump", dump)
+	if len(r.Losses) != 10 || r.MaxRelLoss > 1e-6 || r.MaxAbsFinal > 4e-6 {
+		t.Errorf("replay: %+v", r)
+	}
+	read := func(path string) *safetensors.File {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := safetensors.Read(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	final, want := read(dump), read(golden)
+	worst := 0.0
+	for _, name := range []string{"W_enc", "b_enc", "W_dec", "b_dec"} {
+		got, err := final.F32(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := want.F32("final." + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range w {
+			worst = math.Max(worst, math.Abs(float64(got[i])-float64(w[i])))
+		}
+	}
+	if worst != r.MaxAbsFinal {
+		t.Errorf("the dump differs by %g, the report says %g", worst, r.MaxAbsFinal)
+	}
+	refuse(t, "not a valid safetensors file", "bench", "train", "--golden", writeNPY(t, "no.safetensors", 1, 1, []float32{1}))
+}
+
+func TestBenchEncode(t *testing.T) {
+	x, data := writeVectors(t, "x.npy", 100, 16, 1)
+	cfg, err := train.Preset("demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Latents, cfg.K = 32, 4
+	m, err := train.Init(cfg, train.Rows{D: 16, X: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "m.sae")
+	writeFile(t, path, func(b *bytes.Buffer) error { _, err := m.WriteTo(b); return err })
+	var r encodeResult
+	bench(t, &r, "encode", "--vectors", x, "--model", path, "--batch", "30", "--passes", "2")
+	if r.Active <= 0 || r.Active > 4 || r.Rate <= 0 {
+		t.Errorf("encode: %+v", r)
+	}
+	narrow, _ := writeVectors(t, "narrow.npy", 7, 8, 2)
+	refuse(t, "width 8", "bench", "encode", "--vectors", narrow, "--model", path)
+	refuse(t, "x.npy", "bench", "encode", "--vectors", x, "--model", x)
+}
+
+func TestBenchDense(t *testing.T) {
+	base, _ := writeVectors(t, "base.npy", 300, 16, 1)
+	queries, _ := writeVectors(t, "q.npy", 7, 16, 2)
+	var r searchResult
+	bench(t, &r, "dense", "--base", base, "--queries", queries, "--k", "5", "--passes", "2")
+	if r.Recall != 1 || r.Returned != 5 || r.Bytes != 300*16*4 || r.QPS <= 0 {
+		t.Errorf("flat search: %+v", r)
+	}
+	narrow, _ := writeVectors(t, "narrow.npy", 7, 8, 2)
+	refuse(t, "width", "bench", "dense", "--base", base, "--queries", narrow)
+	refuse(t, "hnsw", "bench", "dense", "--base", base, "--queries", queries, "--index", "hnsw")
+	refuse(t, "row 0: a zero vector", "bench", "dense", "--base", base, "--queries", writeNPY(t, "z.npy", 1, 16, make([]float32, 16)))
+}
+
+func TestBenchSparse(t *testing.T) {
+	codes := writeCodes(t, "codes.npz", 200, 1)
+	queries := writeCodes(t, "q.npz", 9, 2)
+	for _, measure := range []string{"dot", "cosine"} {
+		var r searchResult
+		bench(t, &r, "sparse", "--codes", codes, "--queries", queries, "--k", "5", "--passes", "2", "--measure", measure)
+		if r.Recall != 1 || r.Returned != 5 || r.QPS <= 0 {
+			t.Errorf("%s: %+v", measure, r)
+		}
+	}
+	refuse(t, "cut", "bench", "sparse", "--codes", codes, "--queries", queries, "--mode", "cut")
+}
+
+// writeCodes writes rows of six active latents of forty.
+func writeCodes(t *testing.T, name string, rows int, seed uint64) string {
+	r := rand.New(rand.NewPCG(seed, 9))
+	c := &npy.CSR{Rows: rows, Cols: 40, Indptr: []int64{0}}
+	for range rows {
+		latents := r.Perm(40)[:6]
+		slices.Sort(latents)
+		for _, l := range latents {
+			c.Indices = append(c.Indices, int32(l))
+			c.Data = append(c.Data, 0.1+r.Float32())
+		}
+		c.Indptr = append(c.Indptr, int64(len(c.Indices)))
+	}
+	path := filepath.Join(t.TempDir(), name)
+	writeFile(t, path, func(b *bytes.Buffer) error { return npy.WriteCSR(b, c) })
+	return path
+}
+
+func TestRecallCountsTheFirstK(t *testing.T) {
+	found := [][]index.Hit{{{Ord: 1}, {Ord: 9}, {Ord: 2}}, {{Ord: 5}}}
+	truth := [][]uint32{{1, 2}, {5, 6}}
+	if got := recall(found, truth, 2); got != 0.5 {
+		t.Errorf("recall %g, want 0.5: 2 is third, 6 is missing", got)
+	}
+}
+
+func TestSpreadOfLaps(t *testing.T) {
+	l := laps{{Wall: 4e6}, {Wall: 1e6}, {Wall: 3e6}, {Wall: 2e6}}
+	if got := l.wall(10); got != (spread{Median: 0.25, Best: 0.1}) {
+		t.Errorf("spread %+v", got)
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/saedb/saedb/sae/train"
+)
+
+// trainFlags is what was typed about the training itself. Zero values mean that
+// the preset decides; set tells which flags were given.
+type trainFlags struct {
+	preset, variant, backend  string
+	latents, k, epochs, batch int
+	lr                        float64
+	seed                      uint64
+	threads                   int
+	set                       func(name string) bool
+}
+
+func (f *trainFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.preset, "preset", "default", "settings that the other flags change: default, seed or demo")
+	flags.StringVar(&f.variant, "variant", "topk", "kind of autoencoder: topk")
+	flags.IntVar(&f.latents, "latents", 0, "number of latents (default: the preset's)")
+	flags.IntVar(&f.k, "k", 0, "active latents of a code (default: the preset's)")
+	flags.IntVar(&f.epochs, "epochs", 0, "passes over the rows (default: the preset's)")
+	flags.IntVar(&f.batch, "batch", 0, "rows of a step (default: the preset's)")
+	flags.Float64Var(&f.lr, "lr", 0, "learning rate at the first step (default: the preset's)")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of weights, order of rows and holdout")
+	flags.IntVar(&f.threads, "threads", 0, "goroutines; the result does not depend on it (default: one for each processor)")
+	flags.StringVar(&f.backend, "backend", "auto", "what runs the steps: auto, cpu or cuda")
+	f.set = flags.Changed
+}
+
+// resolve turns the flags into a configuration for that many rows. What had to be
+// adapted is told in the notes.
+func (f *trainFlags) resolve(rows int) (cfg train.Config, notes []string, err error) {
+	if err := checkVariant(f.variant); err != nil {
+		return cfg, nil, err
+	}
+	if f.backend != "auto" && f.backend != "cpu" {
+		return cfg, nil, errBackend(f.backend)
+	}
+	if cfg, err = train.Preset(f.preset); err != nil {
+		return cfg, nil, hint(fmt.Errorf("unknown preset %q", f.preset), "presets are default, seed and demo")
+	}
+	for _, v := range []struct {
+		name string
+		from int
+		to   *int
+	}{{"latents", f.latents, &cfg.Latents}, {"k", f.k, &cfg.K}, {"epochs", f.epochs, &cfg.Epochs}, {"batch", f.batch, &cfg.Batch}} {
+		if !f.set(v.name) {
+			continue
+		}
+		if v.from < 1 {
+			return cfg, nil, fmt.Errorf("--%s is %d: it must be at least 1", v.name, v.from)
+		}
+		*v.to = v.from
+	}
+	if f.set("lr") {
+		cfg.LR = f.lr
+	}
+	cfg.Seed = f.seed
+	cfg.Holdout = 0 // which rows are held out is decided, and recorded, by ids
+	if cfg.Threads = f.threads; cfg.Threads == 0 {
+		cfg.Threads = runtime.GOMAXPROCS(0)
+	}
+	if cfg.Threads < 0 {
+		return cfg, nil, fmt.Errorf("--threads is %d: it must not be negative", f.threads)
+	}
+	if cfg.K > cfg.Latents {
+		if f.set("k") {
+			return cfg, nil, hint(fmt.Errorf("--k %d is more than the %d latents there are", cfg.K, cfg.Latents), "k is how many latents of a code may be active: give a smaller one, such as %d", max(1, cfg.Latents/8))
+		}
+		was := cfg.K
+		cfg.K = max(1, cfg.Latents/8)
+		notes = append(notes, fmt.Sprintf("k is %d: the preset's %d is more than the %d latents", cfg.K, was, cfg.Latents))
+	}
+	if rows < cfg.Batch {
+		notes = append(notes, fmt.Sprintf("a batch of %d is larger than the data: all %s rows make one step", cfg.Batch, thousands(rows)))
+	}
+	if rows < cfg.Latents {
+		notes = append(notes, fmt.Sprintf("%s latents for %s rows: many will stay unused; --latents %d is plenty", thousands(cfg.Latents), thousands(rows), max(cfg.K, rows/2, 1)))
+	}
+	return cfg, notes, cfg.Validate()
+}
+
+// checkVariant refuses kinds of autoencoder that this version does not train, and
+// tells names it has heard of from mistakes.
+func checkVariant(name string) error {
+	if name == "topk" {
+		return nil
+	}
+	if slices.Contains([]string{"batchtopk", "matryoshka", "msae", "hierarchical", "jumprelu", "relu", "gated"}, name) {
+		return hint(fmt.Errorf("the variant %q is not trained by this version", name), "use --variant topk")
+	}
+	return hint(fmt.Errorf("unknown variant %q", name), "use --variant topk, the one that this version trains")
+}
+
+// errBackend says why a backend cannot run the steps.
+func errBackend(name string) error {
+	if name == "cuda" {
+		return hint(errors.New("this version has no CUDA backend"), "use --backend cpu; auto picks it by itself")
+	}
+	return hint(fmt.Errorf("unknown backend %q", name), "backends are auto, cpu and cuda")
+}
