@@ -186,7 +186,7 @@ func (a *assignment) nameByWord() {
 	}
 }
 
-// groupByDecoder weighs latent j in the concept of word w by cos(word, decoder row)² · rarity, where the cosine is
+// groupByDecoder weighs latent j in the concept of word w by c^1.5 · rarity, c being cos(word, decoder row) where that is
 // positive. Each goroutine takes some words and all latents.
 func (a *assignment) groupByDecoder() []Concept {
 	concepts := make([]Concept, len(a.v.Words))
@@ -208,7 +208,7 @@ func (a *assignment) groupByDecoder() []Concept {
 			row := s[(w-lo)*a.m.M : (w-lo+1)*a.m.M]
 			for j, cos := range row {
 				c := max(float64(cos), 0)
-				row[j] = float32(c * c * rarity[j])
+				row[j] = float32(c * math.Sqrt(c) * rarity[j])
 			}
 			concepts[w] = Concept{Word: a.v.Words[w], Group: strongest(row, a.o.Group)}
 		}

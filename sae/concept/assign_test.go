@@ -81,18 +81,18 @@ latent 0 dog 0.73 margin 0.11 z 1.3, animal 0.62
 latent 1 cat 0.73 margin 0.36 z 1.5, animal 0.38
 latent 2 meadow 0.93 margin 0.21 z 1.4, grass 0.72
 latent 3 meadow 0.11 margin 0.11 z 2.0
-animal 0×0.73 1×0.27
+animal 0×0.68 1×0.32
 cat 1×1.00
 dog 0×1.00
 grass 2×1.00
-meadow 2×0.99 3×0.01
+meadow 2×0.96 3×0.04
 `},
 		{"a dead latent has no name and stands for nothing; a rare one says more", Stats{Rows: 100, Counts: []int{50, 5, 0, 100}}, Options{RunnersUp: 1}, `
 latent 0 dog 0.73 margin 0.11 z 1.3, animal 0.62
 latent 1 cat 0.73 margin 0.36 z 1.5, animal 0.38
 latent 2 dead
 latent 3 meadow 0.11 margin 0.11 z 2.0
-animal 1×0.62 0×0.38
+animal 1×0.67 0×0.33
 cat 1×1.00
 dog 0×1.00
 grass
@@ -103,11 +103,11 @@ latent 0 dog 0.32 margin 0.06 z 1.4, animal 0.25
 latent 1 cat 0.32 margin 0.13 z 1.7, animal 0.19
 latent 2 meadow 0.41 margin 0.09 z 1.5, grass 0.32
 latent 3 without a name
-animal 0×0.64 1×0.36
+animal 0×0.61 1×0.39
 cat 1×1.00
 dog 0×1.00
 grass 2×1.00
-meadow 2×0.98 0×0.01 1×0.01
+meadow 2×0.93 0×0.03 1×0.03
 `},
 	} {
 		n, err := Assign(park(), parkWords(), c.st, c.o)
@@ -191,7 +191,7 @@ func TestByDecoderAgreesWithTheFormula(t *testing.T) {
 			c, _ := n.Concept(word)
 			var sum float64
 			weight := func(j uint32) float64 {
-				return math.Pow(max(cos[j][w], 0), 2) * math.Log(500/float64(max(st.Counts[j], 1)))
+				return math.Pow(max(cos[j][w], 0), 1.5) * math.Log(500/float64(max(st.Counts[j], 1)))
 			}
 			for j := range uint32(m.M) {
 				if st.Counts[j] > 0 {
