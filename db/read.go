@@ -1,0 +1,306 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/saedb/saedb/internal/kv"
+)
+
+// Snapshot reads the database as it was at one commit. Close it: it keeps replaced data on disk.
+// Its methods may be called by many goroutines at once.
+type Snapshot struct {
+	d     *DB
+	r     *kv.Snapshot
+	state kv.State
+}
+
+// Snapshot returns the database as it is now.
+func (d *DB) Snapshot() (*Snapshot, error) {
+	r, err := d.store.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	state, err := readState(r)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return &Snapshot{d: d, r: r, state: state}, nil
+}
+
+// Close frees the snapshot. Later calls do nothing.
+func (s *Snapshot) Close() { s.r.Close() }
+
+// view runs f on a snapshot of the moment.
+func (d *DB) view(f func(*Snapshot) error) error {
+	s, err := d.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return f(s)
+}
+
+// viewSeq is view for iterators: the snapshot lives as long as the loop.
+func viewSeq[T any](d *DB, f func(*Snapshot) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		s, err := d.Snapshot()
+		if err != nil {
+			var zero T
+			yield(zero, err)
+			return
+		}
+		defer s.Close()
+		f(s)(yield)
+	}
+}
+
+// Len returns the number of items.
+func (s *Snapshot) Len() int { return int(s.state.Live) }
+
+// Dim returns the number of dimensions, 0 before the first item.
+func (s *Snapshot) Dim() int { return int(s.state.Dim) }
+
+// Get returns the item with this id, or ErrNotFound.
+func (d *DB) Get(ctx context.Context, id string) (it Item, err error) {
+	err = d.view(func(s *Snapshot) error {
+		it, err = s.Get(ctx, id)
+		return err
+	})
+	return it, err
+}
+
+// Get returns the item with this id, or ErrNotFound.
+func (s *Snapshot) Get(ctx context.Context, id string) (Item, error) {
+	if err := ctx.Err(); err != nil {
+		return Item{}, err
+	}
+	ord, ok, err := s.ord(id)
+	if err != nil {
+		return Item{}, fmt.Errorf("get %q: %w", id, err)
+	}
+	if !ok {
+		return Item{}, fmt.Errorf("get %q: %w", id, ErrNotFound)
+	}
+	old, err := readRow(s.r, ord, s.Dim())
+	if err != nil {
+		return Item{}, fmt.Errorf("get %q: %w", id, err)
+	}
+	return item(old.rec, old.vec, old.meta, old.thumb), nil
+}
+
+func (s *Snapshot) ord(id string) (ord uint32, ok bool, err error) {
+	v, ok, err := s.r.Get(kv.KeyID(id))
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	ord, err = kv.DecodeOrd(v)
+	return ord, err == nil, err
+}
+
+// stored is an item as it lies in the store.
+type stored struct {
+	rec       kv.Item
+	vec       []float32
+	meta      map[string]any
+	metaBytes []byte
+	thumb     []byte
+}
+
+func readRow(r *kv.Snapshot, ord uint32, dim int) (s stored, err error) {
+	v, ok, err := r.Get(kv.KeyItem(ord))
+	if err != nil {
+		return s, err
+	}
+	if !ok {
+		return s, kv.Corruptf("ordinal %d has no item record", ord)
+	}
+	if s.rec, err = kv.DecodeItem(v); err != nil {
+		return s, err
+	}
+	if v, ok, err = r.Get(kv.KeyVector(ord)); err != nil {
+		return s, err
+	}
+	if !ok {
+		return s, kv.Corruptf("ordinal %d has no vector", ord)
+	}
+	if s.vec, err = kv.DecodeVector(nil, v, dim); err != nil {
+		return s, err
+	}
+	if s.metaBytes, ok, err = r.Get(kv.KeyMeta(ord)); err != nil {
+		return s, err
+	}
+	if ok {
+		if s.meta, err = kv.DecodeMeta(s.metaBytes); err != nil {
+			return s, err
+		}
+	}
+	s.thumb, _, err = r.Get(kv.KeyThumb(ord))
+	return s, err
+}
+
+// All yields the items in the order in which their ids were first put. The error comes last, once.
+// Writes do not disturb a running loop and are not seen by it.
+func (d *DB) All(ctx context.Context) iter.Seq2[Item, error] {
+	return viewSeq(d, func(s *Snapshot) iter.Seq2[Item, error] { return s.All(ctx) })
+}
+
+// All yields the items in the order in which their ids were first put. The error comes last, once.
+func (s *Snapshot) All(ctx context.Context) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for it, err := range s.rows(ctx) {
+			if err != nil {
+				yield(Item{}, err)
+				return
+			}
+			if !yield(item(it.rec, it.vec, it.meta, it.thumb), nil) {
+				return
+			}
+		}
+	}
+}
+
+// rows walks items, vectors, metadata and thumbnails side by side.
+func (s *Snapshot) rows(ctx context.Context) iter.Seq2[stored, error] {
+	return func(yield func(stored, error) bool) {
+		if err := s.walk(ctx, func(r stored) bool { return yield(r, nil) }); err != nil {
+			yield(stored{}, err)
+		}
+	}
+}
+
+func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
+	vectors, err := s.follow(kv.SpanVectors())
+	if err != nil {
+		return err
+	}
+	defer vectors.it.Close()
+	metas, err := s.follow(kv.SpanMeta())
+	if err != nil {
+		return err
+	}
+	defer metas.it.Close()
+	thumbs, err := s.follow(kv.SpanThumbs())
+	if err != nil {
+		return err
+	}
+	defer thumbs.it.Close()
+	n := 0
+	for p, err := range s.r.Range(kv.SpanItems().Lower, kv.SpanItems().Upper) {
+		if err == nil && n%256 == 0 {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		n++
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return err
+		}
+		r, err := s.assemble(ord, p.Value, vectors, metas, thumbs)
+		if err != nil {
+			return fmt.Errorf("ordinal %d: %w", ord, err)
+		}
+		if !f(r) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, metas, thumbs *follower) (r stored, err error) {
+	if r.rec, err = kv.DecodeItem(rec); err != nil {
+		return r, err
+	}
+	v, ok, err := vectors.at(ord)
+	if err != nil {
+		return r, err
+	}
+	if !ok {
+		return r, kv.Corruptf("no vector")
+	}
+	if r.vec, err = kv.DecodeVector(nil, v, s.Dim()); err != nil {
+		return r, err
+	}
+	if v, ok, err = metas.at(ord); err != nil {
+		return r, err
+	}
+	if ok {
+		r.metaBytes = append([]byte{}, v...)
+		if r.meta, err = kv.DecodeMeta(v); err != nil {
+			return r, err
+		}
+	}
+	if v, ok, err = thumbs.at(ord); err != nil {
+		return r, err
+	}
+	if ok {
+		r.thumb = append([]byte{}, v...)
+	}
+	return r, nil
+}
+
+// follower is a cursor over a span of ordinals that is asked for ascending ones.
+type follower struct {
+	it   *kv.Iter
+	here bool
+}
+
+func (s *Snapshot) follow(span kv.Span) (*follower, error) {
+	it, err := s.r.Iter(span.Lower, span.Upper)
+	if err != nil {
+		return nil, err
+	}
+	return &follower{it: it, here: it.First()}, nil
+}
+
+// at returns the value under ord, valid until the next call.
+func (f *follower) at(ord uint32) ([]byte, bool, error) {
+	for f.here {
+		p := f.it.Pair()
+		k, err := kv.Last(p.Key)
+		if err != nil {
+			return nil, false, err
+		}
+		if k == ord {
+			return p.Value, true, nil
+		}
+		if k > ord {
+			return nil, false, nil
+		}
+		f.here = f.it.Next()
+	}
+	return nil, false, f.it.Err()
+}
+
+// Vectors yields the unit vectors in the order of All. Each slice is valid until the next step.
+func (d *DB) Vectors(ctx context.Context) iter.Seq2[[]float32, error] {
+	return viewSeq(d, func(s *Snapshot) iter.Seq2[[]float32, error] { return s.Vectors(ctx) })
+}
+
+// Vectors yields the unit vectors in the order of All. Each slice is valid until the next step.
+func (s *Snapshot) Vectors(ctx context.Context) iter.Seq2[[]float32, error] {
+	return func(yield func([]float32, error) bool) {
+		buf := make([]float32, 0, s.Dim())
+		n := 0
+		for p, err := range s.r.Range(kv.SpanVectors().Lower, kv.SpanVectors().Upper) {
+			if err == nil && n%256 == 0 {
+				err = ctx.Err()
+			}
+			if err == nil {
+				buf, err = kv.DecodeVector(buf[:0], p.Value, s.Dim())
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			n++
+			if !yield(buf, nil) {
+				return
+			}
+		}
+	}
+}

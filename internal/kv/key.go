@@ -1,0 +1,163 @@
+package kv
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Every key starts with one byte that names its kind; numbers in keys are big-endian, so that byte order is number
+// order. The whole keyspace with an example of each key is in db/FORMAT.md.
+const (
+	prefixHeader   = 'h' // h name                     header values
+	prefixID       = 'i' // i id                       -> ordinal
+	prefixItem     = 'o' // o ordinal                  -> Item
+	prefixVector   = 'v' // v ordinal                  -> unit vector
+	prefixMeta     = 'd' // d ordinal                  -> metadata
+	prefixThumb    = 't' // t ordinal                  -> thumbnail
+	prefixIndex    = 'x' // x field 0 value 0 ordinal  -> nothing: the metadata index
+	prefixField    = 'f' // f field 0 type             -> counter of items
+	prefixModel    = 'm' // m model                    -> model record
+	prefixFile     = 's' // s model chunk              -> piece of the model's file
+	prefixProgress = 'g' // g model                    -> ordinal where encoding goes on
+	prefixStale    = 'q' // q model ordinal            -> nothing: the row's code is older than its vector
+	prefixCode     = 'c' // c model ordinal            -> code
+	prefixPosting  = 'p' // p model latent block       -> posting block (merged)
+	prefixNames    = 'n' // n model chunk              -> piece of the names file
+	prefixEdit     = 'e' // e model latent             -> a user's name for a latent
+	prefixWords    = 'w' // w chunk                    -> piece of the vocabulary's words
+	prefixWordVecs = 'y' // y chunk                    -> piece of the vocabulary's vectors
+)
+
+// The header's keys.
+var (
+	keyFormat = []byte("hformat")
+	keySpace  = []byte("hspace")
+	keyState  = []byte("hstate")
+)
+
+// KeyFormat is where the format version lies.
+func KeyFormat() []byte { return bytes.Clone(keyFormat) }
+
+// KeySpace is where the space identity lies.
+func KeySpace() []byte { return bytes.Clone(keySpace) }
+
+// KeyState is where the State lies.
+func KeyState() []byte { return bytes.Clone(keyState) }
+
+func key(prefix byte, numbers ...uint32) []byte {
+	k := make([]byte, 1, 1+4*len(numbers))
+	k[0] = prefix
+	for _, n := range numbers {
+		k = binary.BigEndian.AppendUint32(k, n)
+	}
+	return k
+}
+
+// KeyID maps an item's id to its ordinal.
+func KeyID(id string) []byte { return append([]byte{prefixID}, id...) }
+
+// IDOfKey is the inverse of KeyID.
+func IDOfKey(k []byte) string { return string(k[1:]) }
+
+// KeyItem, KeyVector, KeyMeta and KeyThumb hold an item's parts.
+func KeyItem(ord uint32) []byte { return key(prefixItem, ord) }
+
+// KeyVector holds the item's unit vector.
+func KeyVector(ord uint32) []byte { return key(prefixVector, ord) }
+
+// KeyMeta holds the item's metadata.
+func KeyMeta(ord uint32) []byte { return key(prefixMeta, ord) }
+
+// KeyThumb holds the item's thumbnail.
+func KeyThumb(ord uint32) []byte { return key(prefixThumb, ord) }
+
+// KeyModel holds a model's record.
+func KeyModel(model uint32) []byte { return key(prefixModel, model) }
+
+// KeyProgress holds the ordinal where encoding all rows with the model goes on.
+func KeyProgress(model uint32) []byte { return key(prefixProgress, model) }
+
+// KeyStale marks a row whose code by the model is older than its vector.
+func KeyStale(model, ord uint32) []byte { return key(prefixStale, model, ord) }
+
+// KeyCode holds a row's code by the model.
+func KeyCode(model, ord uint32) []byte { return key(prefixCode, model, ord) }
+
+// KeyPosting holds the rows of one block in which the latent is active.
+func KeyPosting(model, latent, block uint32) []byte { return key(prefixPosting, model, latent, block) }
+
+// KeyEdit holds a user's name for a latent.
+func KeyEdit(model, latent uint32) []byte { return key(prefixEdit, model, latent) }
+
+// Span is a range of keys [Lower, Upper).
+type Span struct{ Lower, Upper []byte }
+
+func span(prefix byte, numbers ...uint32) Span {
+	lower := key(prefix, numbers...)
+	return Span{Lower: lower, Upper: After(lower)}
+}
+
+// After returns the smallest key above every key that starts with prefix. prefix must not be all 0xff bytes.
+func After(prefix []byte) []byte {
+	up := bytes.Clone(prefix)
+	for i := len(up) - 1; i >= 0; i-- {
+		if up[i]++; up[i] != 0 {
+			return up[:i+1]
+		}
+	}
+	return nil
+}
+
+// Spans of all keys of one kind, or of one kind and model.
+
+func SpanIDs() Span               { return span(prefixID) }
+func SpanItems() Span             { return span(prefixItem) }
+func SpanVectors() Span           { return span(prefixVector) }
+func SpanMeta() Span              { return span(prefixMeta) }
+func SpanThumbs() Span            { return span(prefixThumb) }
+func SpanIndex() Span             { return span(prefixIndex) }
+func SpanFields() Span            { return span(prefixField) }
+func SpanModels() Span            { return span(prefixModel) }
+func SpanFile(model uint32) Span  { return span(prefixFile, model) }
+func SpanStale(model uint32) Span { return span(prefixStale, model) }
+func SpanCodes(model uint32) Span { return span(prefixCode, model) }
+func SpanNames(model uint32) Span { return span(prefixNames, model) }
+func SpanEdits(model uint32) Span { return span(prefixEdit, model) }
+func SpanWords() Span             { return span(prefixWords) }
+func SpanWordVecs() Span          { return span(prefixWordVecs) }
+
+// SpanPostings is the span of all the model's postings.
+func SpanPostings(model uint32) Span { return span(prefixPosting, model) }
+
+// SpanLatent is the span of one latent's posting blocks.
+func SpanLatent(model, latent uint32) Span { return span(prefixPosting, model, latent) }
+
+// SpansOfModel are all spans that vanish with a model.
+func SpansOfModel(model uint32) []Span {
+	var spans []Span
+	for _, p := range []byte{prefixModel, prefixFile, prefixProgress, prefixStale, prefixCode, prefixPosting, prefixNames, prefixEdit} {
+		spans = append(spans, span(p, model))
+	}
+	return spans
+}
+
+// From is the part of the span that starts at the given numbers after its prefix.
+func (s Span) From(n uint32) Span {
+	return Span{Lower: binary.BigEndian.AppendUint32(bytes.Clone(s.Lower), n), Upper: s.Upper}
+}
+
+// Last number of a key that ends in one: an ordinal, a latent, a chunk or a block.
+func Last(k []byte) (uint32, error) {
+	if len(k) < 5 {
+		return 0, Corruptf("key %x: too short for a number", k)
+	}
+	return binary.BigEndian.Uint32(k[len(k)-4:]), nil
+}
+
+// LatentOfPosting returns the latent and the block of a posting key.
+func LatentOfPosting(k []byte) (latent, block uint32, err error) {
+	if len(k) != 13 || k[0] != prefixPosting {
+		return 0, 0, Corruptf("posting key %x", k)
+	}
+	return binary.BigEndian.Uint32(k[5:]), binary.BigEndian.Uint32(k[9:]), nil
+}
