@@ -1,0 +1,193 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/saedb/saedb/sae"
+)
+
+// train runs cfg to its end and returns the model.
+func trainAll(t *testing.T, cfg Config, opts ...Option) *sae.Model {
+	t.Helper()
+	data, _, b := begin(t, cfg)
+	m, err := Run(context.Background(), cfg, data, b, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// into returns a Checkpoint target that keeps the last checkpoint in buf.
+func into(buf *bytes.Buffer) func(func(io.Writer) error) error {
+	return func(write func(io.Writer) error) error {
+		buf.Reset()
+		return write(buf)
+	}
+}
+
+func TestRunLearns(t *testing.T) {
+	cfg := small()
+	cfg.Epochs = 20
+	var steps []Step
+	m := trainAll(t, cfg, OnStep(func(s Step) error { steps = append(steps, s); return nil }))
+	data, init, _ := begin(t, cfg)
+	before, after := Measure(init, data, 2), Measure(m, data, 2)
+	if after.FVU > before.FVU/3 {
+		t.Errorf("seed %d: FVU was %v, it is %v after %d epochs", cfg.Seed, before.FVU, after.FVU, cfg.Epochs)
+	}
+	last := steps[len(steps)-1]
+	if len(steps) != cfg.Steps(300) || last.Step != last.Steps || last.Epoch != cfg.Epochs {
+		t.Errorf("%d steps, the last is %+v; %d expected", len(steps), last, cfg.Steps(300))
+	}
+	if m.Info.Steps != 160 || m.Info.Rows != 300 || m.Info.Seed != cfg.Seed {
+		t.Errorf("the model says of itself %+v", m.Info)
+	}
+}
+
+func TestRunContinuesWhereItWasStopped(t *testing.T) {
+	for _, revive := range []float64{0, 0.5} {
+		cfg := small()
+		cfg.Revive = revive
+		want := trainAll(t, cfg).Digest()
+		for _, stop := range []int{1, 7, 8, 9, 23} { // in the middle and at the ends of epochs
+			var saved bytes.Buffer
+			ctx, cancel := context.WithCancel(context.Background())
+			data, _, b := begin(t, cfg)
+			_, err := Run(ctx, cfg, data, b, Checkpoint(0, into(&saved)), OnStep(func(s Step) error {
+				if s.Step == stop {
+					cancel()
+				}
+				return nil
+			}))
+			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "stopped after step") {
+				t.Fatalf("stopped run says %v", err)
+			}
+			other := cfg
+			other.Threads = 3 // threads may change in between
+			if got := trainAll(t, other, ResumeFrom(&saved)).Digest(); got != want {
+				t.Errorf("seed %d, revive %v: stopped after step %d and continued, the model is another one", cfg.Seed, revive, stop)
+			}
+		}
+	}
+}
+
+func TestRunKeepsTheLastGoodCheckpointWhenTheLossIsLost(t *testing.T) {
+	cfg := small()
+	data, _, b := begin(t, cfg)
+	data.X = slices.Clone(data.X)
+	data.X[40*order(cfg.Seed, 1, 300)[0]] = float32(math.NaN()) // in the first batch of the second epoch
+	last := 0
+	var saved bytes.Buffer
+	_, err := Run(context.Background(), cfg, data, b, OnStep(func(s Step) error { last = s.Step; return nil }), Checkpoint(1, into(&saved)))
+	if !errors.Is(err, ErrLoss) {
+		t.Fatalf("the run says %v, want ErrLoss", err)
+	}
+	p, _, err := parseCheckpoint(saved.Bytes())
+	if err != nil || p.Step != last {
+		t.Errorf("the checkpoint is of step %d (%v), the last good step was %d", p.Step, err, last)
+	}
+}
+
+func TestResumeRefusesWhatDoesNotBelong(t *testing.T) {
+	cfg := small()
+	var saved bytes.Buffer
+	trainAll(t, cfg, Checkpoint(5, into(&saved)))
+	file := saved.Bytes()
+	flip := func(at int) []byte { c := slices.Clone(file); c[at] ^= 1; return c }
+	lr := cfg
+	lr.LR *= 2
+	for _, c := range []struct {
+		name, says string
+		cfg        Config
+		file       []byte
+	}{
+		{"another configuration", "its configuration is", lr, file},
+		{"a damaged byte", "checksum", cfg, flip(len(file) / 2)},
+		{"cut short", "checksum", cfg, file[:len(file)-1]},
+		{"empty", "does not begin with", cfg, nil},
+		{"a later version", "version", cfg, flip(8)},
+	} {
+		data, _, b := begin(t, c.cfg)
+		_, err := Run(context.Background(), c.cfg, data, b, ResumeFrom(bytes.NewReader(c.file)))
+		if !errors.Is(err, ErrCheckpoint) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want ErrCheckpoint with %q", c.name, err, c.says)
+		}
+	}
+	data, _, b := begin(t, cfg)
+	data.X = slices.Clone(data.X)
+	data.X[0]++
+	if _, err := Run(context.Background(), cfg, data, b, ResumeFrom(bytes.NewReader(file))); !errors.Is(err, ErrCheckpoint) {
+		t.Errorf("other rows: %v, want ErrCheckpoint", err)
+	}
+}
+
+func TestPresetsAreValid(t *testing.T) {
+	for _, name := range []string{"default", "seed", "demo"} {
+		cfg, err := Preset(name)
+		if err != nil || cfg.Validate() != nil || cfg.Preset != name {
+			t.Errorf("preset %s: %+v, %v, %v", name, cfg, err, cfg.Validate())
+		}
+	}
+	if _, err := Preset("best"); err == nil || !strings.Contains(err.Error(), "default, seed and demo") {
+		t.Errorf("an unknown preset gave %v", err)
+	}
+}
+
+func TestConfigNamesEveryFault(t *testing.T) {
+	cfg := small()
+	cfg.K, cfg.Batch, cfg.Standardise = 1000, 0, true
+	want := `train: k is 1000, it must be from 1 to the number of latents, 150
+train: batch is 0, it must be above zero
+train: either standardise or an input norm above zero is needed, and not both`
+	if err := cfg.Validate(); err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestSplitKeepsGroupsTogether(t *testing.T) {
+	trained, held := SplitBy(1000, 0.2, 5, func(row int) int { return row / 10 })
+	if len(held) != 200 || len(trained) != 800 {
+		t.Fatalf("%d rows trained on, %d held out of 1000 at 0.2", len(trained), len(held))
+	}
+	if !slices.IsSorted(held) || !slices.IsSorted(trained) {
+		t.Error("the lists do not ascend")
+	}
+	of := map[int]int{}
+	for _, row := range held {
+		of[row/10]++
+	}
+	for g, n := range of {
+		if n != 10 {
+			t.Errorf("group %d is torn: %d of 10 rows are held out", g, n)
+		}
+	}
+	again, _ := SplitBy(1000, 0.2, 5, func(row int) int { return row / 10 })
+	other, _ := SplitBy(1000, 0.2, 6, func(row int) int { return row / 10 })
+	if !slices.Equal(again, trained) || slices.Equal(other, trained) {
+		t.Error("a seed gives one split, and another seed another")
+	}
+	if all, none := Split(10, 0, 1); len(all) != 10 || len(none) != 0 {
+		t.Errorf("holdout 0 gave %v and %v", all, none)
+	}
+}
+
+func TestInitRefusesDataThatTeachNothing(t *testing.T) {
+	cfg := small()
+	if _, err := Init(cfg, Rows{D: 4}); err == nil {
+		t.Error("no rows were accepted")
+	}
+	cfg.Standardise, cfg.InputNorm = true, 0
+	if _, err := Init(cfg, Rows{D: 2, X: []float32{1, 2, 1, 2}}); err == nil {
+		t.Error("equal rows were accepted")
+	}
+	if _, err := Init(cfg, Rows{D: 2, X: []float32{1, float32(math.NaN()), 1, 2}}); err == nil {
+		t.Error("NaN was accepted")
+	}
+}

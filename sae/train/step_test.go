@@ -1,0 +1,185 @@
+package train
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/saedb/saedb/sae"
+)
+
+// small is a configuration for tests: every part of the step takes place.
+func small() Config {
+	return Config{
+		Latents: 150, K: 7, Batch: 37, Epochs: 3, LR: 1e-2, WeightDecay: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8,
+		Seed: 3, InputNorm: 5, Threads: 1,
+	}
+}
+
+// begin returns data, the untrained model and a backend.
+func begin(t *testing.T, cfg Config) (Rows, *sae.Model, Backend) {
+	t.Helper()
+	data := clusters(cfg.Seed, 300, 40)
+	m, err := Init(cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := CPU(cfg, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data, m, b
+}
+
+func TestStepAgreesWithItsTwin(t *testing.T) {
+	unit := small()
+	unit.UnitDecoder, unit.Standardise, unit.InputNorm = true, true, 0
+	for name, cfg := range map[string]Config{"plain": small(), "unit decoder": unit} {
+		t.Run(name, func(t *testing.T) {
+			data, m, b := begin(t, cfg)
+			ref := newReference(cfg, m)
+			for s := range 8 {
+				x := m.Standardise(nil, data.X[s*37*40:(s+1)*37*40])
+				res, err := b.Step(x, cfg.LR)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := ref.step(widen(x), cfg.LR); math.Abs(res.Loss-want) > 1e-5*want {
+					t.Fatalf("seed %d, step %d: loss %v, its twin says %v", cfg.Seed, s, res.Loss, want)
+				}
+			}
+			got := b.Model()
+			for i, p := range [4][]float32{got.Wenc, got.Wdec, got.Benc, got.Bdec} {
+				for j, v := range p {
+					if want := ref.params()[i][j]; math.Abs(float64(v)-want) > 2e-4 {
+						t.Fatalf("seed %d: parameter %d[%d] is %v, its twin says %v", cfg.Seed, i, j, v, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestGradientsAreThoseOfFiniteDifferences(t *testing.T) {
+	cfg := small()
+	cfg.Latents, cfg.K = 12, 4
+	data := clusters(cfg.Seed, 9, 8)
+	m, err := Init(cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := newReference(cfg, m)
+	x := widen(m.Standardise(nil, data.X))
+	_, grad := ref.loss(x)
+	const h = 1e-7 // small enough that no latent enters or leaves a top k
+	for i, p := range ref.params() {
+		for j := range p {
+			was := p[j]
+			p[j] = was + h
+			up, _ := ref.loss(x)
+			p[j] = was - h
+			down, _ := ref.loss(x)
+			p[j] = was
+			if want := (up - down) / (2 * h); math.Abs(grad[i][j]-want) > 1e-6*(1+math.Abs(want)) {
+				t.Errorf("seed %d: gradient of parameter %d[%d] is %v, the difference quotient %v", cfg.Seed, i, j, grad[i][j], want)
+			}
+		}
+	}
+}
+
+func TestStepDoesNotDependOnThreads(t *testing.T) {
+	var want [32]byte
+	for threads := 1; threads <= 4; threads++ {
+		cfg := small()
+		cfg.Threads, cfg.Revive = threads, 0.5
+		data, m, b := begin(t, cfg)
+		for s := range 6 {
+			if _, err := b.Step(m.Standardise(nil, data.X[s*37*40:(s+1)*37*40]), cfg.LR); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := b.Model().Digest()
+		if threads == 1 {
+			want = got
+		}
+		if got != want {
+			t.Errorf("seed %d: %d threads give another model than one", cfg.Seed, threads)
+		}
+	}
+}
+
+func TestStepRefusesALossThatIsNoNumber(t *testing.T) {
+	cfg := small()
+	data, m, b := begin(t, cfg)
+	before := b.Model().Digest()
+	x := m.Standardise(nil, data.X[:40*37])
+	x[17] = float32(math.NaN())
+	if _, err := b.Step(x, cfg.LR); !errors.Is(err, ErrLoss) {
+		t.Errorf("a batch with NaN gave the error %v, want ErrLoss", err)
+	}
+	if b.Model().Digest() != before {
+		t.Error("the refused step moved the weights")
+	}
+	if _, err := b.Step(x[:39], cfg.LR); err == nil {
+		t.Error("a batch that is not whole rows was accepted")
+	}
+}
+
+func TestListsTurnCodesAround(t *testing.T) {
+	const seed, latents = 6, 20
+	r := rand.New(rand.NewPCG(seed, 0))
+	codes := make([]sae.Code, 9)
+	type entry struct {
+		row int32
+		act float32
+	}
+	want := make([][]entry, latents)
+	for i := range codes {
+		for l := range uint32(latents) {
+			if r.IntN(3) == 0 {
+				a := r.Float32() + 0.1
+				codes[i].Latents, codes[i].Acts = append(codes[i].Latents, l), append(codes[i].Acts, a)
+				want[l] = append(want[l], entry{int32(i), a})
+			}
+		}
+	}
+	var s lists
+	for range 2 { // the second time in used space
+		s.build(codes, latents)
+		for l := range latents {
+			rows, acts := s.of(l)
+			var got []entry
+			for t := range rows {
+				got = append(got, entry{rows[t], acts[t]})
+			}
+			if !slices.Equal(got, want[l]) {
+				t.Errorf("seed %d: latent %d fired in %v, want %v", seed, l, got, want[l])
+			}
+		}
+	}
+}
+
+func TestReviveGivesDeadLatentsADirection(t *testing.T) {
+	cfg := small()
+	cfg.Latents, cfg.K, cfg.Revive, cfg.Epochs, cfg.UnitDecoder = 400, 2, 0.5, 40, true
+	data, m, b := begin(t, cfg)
+	dead := func(m *sae.Model) int { return Measure(m, data, 1).Dead }
+	x := m.Standardise(nil, data.X)
+	revived := 0
+	for s := range 160 {
+		at := s % 8 * 37 * 40
+		res, err := b.Step(x[at:at+37*40], 1e-3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		revived += res.Revived
+	}
+	if revived == 0 {
+		t.Fatalf("seed %d: nothing was revived", cfg.Seed)
+	}
+	if before, after := dead(m), dead(b.Model()); after >= before {
+		t.Errorf("seed %d: %d latents dead at first, %d after reviving %d", cfg.Seed, before, after, revived)
+	}
+}
