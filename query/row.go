@@ -81,7 +81,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Activation float64  `json:"activation"`
 			Share      float64  `json:"share"`
 			RunnersUp  []string `json:"runners_up"`
-		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Share, list(r.RunnersUp)})
+		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Share, notNil(r.RunnersUp)})
 	case KindPair:
 		return json.Marshal(struct {
 			Rank       int      `json:"rank"`
@@ -91,7 +91,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Other      float64  `json:"other"`
 			Share      float64  `json:"share"`
 			RunnersUp  []string `json:"runners_up"`
-		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Other, r.Share, list(r.RunnersUp)})
+		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Other, r.Share, notNil(r.RunnersUp)})
 	case KindConcept:
 		return json.Marshal(struct {
 			Rank    int      `json:"rank"`
@@ -101,7 +101,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Density float64  `json:"density"`
 			Max     float64  `json:"max"`
 			Mean    float64  `json:"mean"`
-		}{r.Rank, r.Concept, list(r.Latents), r.Count, r.Density, r.Max, r.Mean})
+		}{r.Rank, r.Concept, notNil(r.Latents), r.Count, r.Density, r.Max, r.Mean})
 	case KindLatent:
 		return json.Marshal(struct {
 			Rank       int      `json:"rank"`
@@ -116,14 +116,14 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Margin     float64  `json:"margin"`
 			RunnersUp  []string `json:"runners_up"`
 		}{r.Rank, r.Latent, r.Concept, r.Count, r.Density, r.Max, r.Mean, r.Count == 0,
-			r.Confidence, r.Margin, list(r.RunnersUp)})
+			r.Confidence, r.Margin, notNil(r.RunnersUp)})
 	case KindField:
 		return json.Marshal(struct {
 			Rank  int      `json:"rank"`
 			Field string   `json:"field"`
 			Types []string `json:"types"`
 			Count int      `json:"count"`
-		}{r.Rank, r.Name, list(r.Types), r.Count})
+		}{r.Rank, r.Name, notNil(r.Types), r.Count})
 	case KindCount:
 		return json.Marshal(struct {
 			Rank  int    `json:"rank"`
@@ -148,7 +148,7 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		Vector []float32      `json:"vector,omitempty"`
 	}{Rank: r.Rank, ID: r.ID, Score: r.Score, Path: r.Path, Meta: shortKeys(r.Meta), Why: r.Why, Vector: r.Vector}
 	if r.Code != nil {
-		image.Code = &code{list(r.Code.Latents), list(r.Code.Acts)}
+		image.Code = &code{notNil(r.Code.Latents), notNil(r.Code.Acts)}
 	}
 	return json.Marshal(image)
 }
@@ -159,8 +159,8 @@ type code struct {
 	Acts    []float32 `json:"activations"`
 }
 
-// list makes a nil slice an empty one, which JSON writes as [] rather than null.
-func list[T any](s []T) []T {
+// notNil makes a nil slice an empty one, which JSON writes as [] rather than null.
+func notNil[T any](s []T) []T {
 	if s == nil {
 		return []T{}
 	}

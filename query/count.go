@@ -1,0 +1,177 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/saedb/saedb/query/syntax"
+)
+
+// count yields how many images fulfil a condition: in all, or for each value of
+// a field, each concept, or each latent.
+type count struct {
+	cond  cond
+	by    string
+	tails tails
+}
+
+func (n *count) plan(t *tree) {
+	if n.by == "" {
+		t.line("count")
+	} else {
+		n.tails.planList(t, "count descending")
+		t.line("count by %s", n.by)
+	}
+	t.below(func() { n.cond.plan(t) })
+}
+
+func (n *count) rows(ctx context.Context, r *run, yield func(Row) bool) error {
+	set, err := n.cond.set(ctx, r)
+	if err != nil {
+		return err
+	}
+	if n.by == "" {
+		yield(Row{Kind: KindCount, Rank: 1, Count: int(set.GetCardinality())})
+		return nil
+	}
+	counts := map[any]int{}
+	switch n.by {
+	case "concept":
+		err = countConcepts(ctx, r, set, counts)
+	case "latent":
+		err = countLatents(ctx, r, set, counts)
+	default:
+		err = countValues(ctx, r, set, n.by, counts)
+	}
+	if err != nil {
+		return err
+	}
+	rows := make([]Row, 0, len(counts))
+	for v, c := range counts {
+		rows = append(rows, Row{Kind: KindCount, By: n.by, Value: v, Count: c})
+	}
+	slices.SortFunc(rows, n.compare)
+	yieldRows(rows, n.tails, n.tails.top, yield)
+	return nil
+}
+
+// compare puts the largest count first, or sorts as the query asks; equal rows
+// come by value.
+func (n *count) compare(a, b Row) int {
+	c := cmp.Compare(b.Count, a.Count)
+	switch o := n.tails.order; o.field {
+	case "":
+	case "count":
+		c = o.turn(cmp.Compare(a.Count, b.Count))
+	default:
+		c = o.turn(compareKeys(a.Value, b.Value))
+	}
+	return cmp.Or(c, compareKeys(a.Value, b.Value))
+}
+
+// compileCount resolves a count.
+func (c *compiler) compileCount(x *syntax.Count) (statement, error) {
+	err := c.refuse(x.Tails, "count", syntax.TailScore, syntax.TailMinScore, syntax.TailSelf, syntax.TailWith)
+	if err != nil {
+		return nil, err
+	}
+	n := &count{cond: everything{}}
+	if n.tails, err = c.tails(x.Tails); err != nil {
+		return nil, err
+	}
+	if x.Where != nil {
+		if n.cond, err = c.cond(x.Where, foldSum); err != nil {
+			return nil, err
+		}
+	}
+	if x.By != nil {
+		n.by = x.By.Name
+		switch strings.ToLower(n.by) {
+		case "concept", "latent":
+			n.by = strings.ToLower(n.by)
+			_, err = c.model(x.By.Span)
+		default:
+			_, err = c.field(*x.By)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if field := n.tails.order.field; field != "" && field != "count" && field != n.by {
+		return nil, c.fail(orderSpan(x.Tails), "order by count, or by what is counted", "a count has no %q to order by", field)
+	}
+	return n, nil
+}
+
+// countConcepts counts, for each concept, the items of set in which it fires.
+// Concepts that fire in none are left out.
+func countConcepts(ctx context.Context, src Source, set *roaring.Bitmap, counts map[any]int) error {
+	for _, w := range src.Words() {
+		concept, _ := src.Concept(w)
+		found, err := activations(ctx, src, concept.Group, set)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			counts[w] = len(found)
+		}
+	}
+	return nil
+}
+
+// countLatents is countConcepts for latents.
+func countLatents(ctx context.Context, src Source, set *roaring.Bitmap, counts map[any]int) error {
+	m, _ := src.Model()
+	for latent := range m.Latents {
+		for p, err := range src.Postings(ctx, uint32(latent)) {
+			if err != nil {
+				return err
+			}
+			if set.Contains(p.Ord) {
+				counts[int64(latent)]++
+			}
+		}
+	}
+	return nil
+}
+
+// countValues counts the items of set by the value of a field. An item counts
+// once for each member of a list, and not at all where it lacks the field.
+func countValues(ctx context.Context, src Source, set *roaring.Bitmap, field string, counts map[any]int) error {
+	for it := set.Iterator(); it.HasNext(); {
+		ord := it.Next()
+		if field == "id" {
+			id, err := src.ID(ctx, ord)
+			if err != nil {
+				return err
+			}
+			counts[id]++
+			continue
+		}
+		meta, err := src.Meta(ctx, ord)
+		if err != nil {
+			return err
+		}
+		switch v := meta[field].(type) {
+		case nil:
+		case []string:
+			seen := map[string]bool{}
+			for _, s := range v {
+				if !seen[s] {
+					seen[s] = true
+					counts[s]++
+				}
+			}
+		case time.Time:
+			counts[v.UTC().Round(0)]++
+		default:
+			counts[v]++
+		}
+	}
+	return nil
+}

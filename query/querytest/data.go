@@ -1,0 +1,159 @@
+package querytest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/sae"
+)
+
+// Data is what a load command describes, a line for each thing:
+//
+//	latents 4 k 3                      the autoencoder: absent, there is none
+//	name 0 sea 0.9 0.2 ocean beach     a latent's word, score, margin, runners-up
+//	concept sea 0:0.6 1:0.4            a concept's group
+//	text "the sea" 1 0 0 0             the vector of a text
+//	item a.jpg 3 4 0 0 meta.year=2020  an item: its id, its vector, its metadata
+//
+// The autoencoder is the identity on vectors: latent i is the i-th number of the
+// unit vector, where that is above zero and among the k largest. So a database
+// comes to the same codes by encoding.
+//
+// A value is an integer, a number, true, false, a time, a list [a|b], or else text.
+type Data struct {
+	Latents, K int
+	Names      map[uint32]query.LatentName
+	Concepts   map[string]query.Concept
+	Texts      map[string][]float32
+	Items      []Item
+}
+
+// An Item is an image: its vector not yet of unit norm, its metadata as
+// Source.Meta has it.
+type Item struct {
+	ID   string
+	Vec  []float32
+	Meta map[string]any
+}
+
+// ParseData reads the description of a source.
+func ParseData(text string) (*Data, error) {
+	d := &Data{
+		Names:    map[uint32]query.LatentName{},
+		Concepts: map[string]query.Concept{},
+		Texts:    map[string][]float32{},
+	}
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			continue
+		}
+		if err := d.parseLine(words[0], words[1:]); err != nil {
+			return nil, fmt.Errorf("%s: %w", strings.TrimSpace(line), err)
+		}
+	}
+	return d, nil
+}
+
+func (d *Data) parseLine(command string, words []string) error {
+	switch command {
+	case "latents":
+		_, err := fmt.Sscan(strings.Join(words, " "), &d.Latents, new(string), &d.K)
+		return err
+	case "name":
+		var latent uint32
+		var n query.LatentName
+		if _, err := fmt.Sscan(strings.Join(words, " "), &latent, &n.Word, &n.Score, &n.Margin); err != nil {
+			return err
+		}
+		n.RunnersUp = words[4:]
+		d.Names[latent] = n
+	case "concept":
+		c := query.Concept{Word: strings.ReplaceAll(words[0], "_", " ")}
+		for _, w := range words[1:] {
+			var weight query.Weight
+			if _, err := fmt.Sscanf(w, "%d:%g", &weight.Latent, &weight.W); err != nil {
+				return err
+			}
+			c.Group = append(c.Group, weight)
+		}
+		d.Concepts[c.Word] = c
+	case "text":
+		v, _, err := parseVector(words[1:])
+		d.Texts[strings.ReplaceAll(words[0], "_", " ")] = v
+		return err
+	case "item":
+		v, rest, err := parseVector(words[1:])
+		if err != nil {
+			return err
+		}
+		item := Item{ID: words[0], Vec: v, Meta: map[string]any{"path": words[0]}}
+		for _, w := range rest {
+			name, value, _ := strings.Cut(w, "=")
+			item.Meta[name] = parseValue(value)
+		}
+		d.Items = append(d.Items, item)
+	default:
+		return fmt.Errorf("unknown line %q", command)
+	}
+	return nil
+}
+
+// parseVector reads numbers up to the first word that is none.
+func parseVector(words []string) (v []float32, rest []string, err error) {
+	for len(words) > 0 && !strings.Contains(words[0], "=") {
+		x, err := strconv.ParseFloat(words[0], 32)
+		if err != nil {
+			return nil, nil, err
+		}
+		v, words = append(v, float32(x)), words[1:]
+	}
+	return v, words, nil
+}
+
+func parseValue(s string) any {
+	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return i
+	}
+	if x, err := strconv.ParseFloat(s, 64); err == nil {
+		return x
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t
+	}
+	switch {
+	case s == "true", s == "false":
+		return s == "true"
+	case strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]"):
+		return strings.Split(s[1:len(s)-1], "|")
+	}
+	return s
+}
+
+// Model returns the autoencoder of the data; nil where there is none.
+func (d *Data) Model() *sae.Model {
+	if d.Latents == 0 {
+		return nil
+	}
+	n := d.Latents
+	m := &sae.Model{D: n, M: n, K: d.K, Wenc: make([]float32, n*n), Wdec: make([]float32, n*n), Benc: make([]float32, n), Bdec: make([]float32, n), Scale: 1}
+	for i := range n {
+		m.Wenc[i*n+i], m.Wdec[i*n+i] = 1, 1
+	}
+	m.Info.Name = "identity"
+	return m
+}
+
+// Words returns the words of the concepts in order.
+func (d *Data) Words() []string {
+	var words []string
+	for w := range d.Concepts {
+		words = append(words, w)
+	}
+	slices.Sort(words)
+	return words
+}

@@ -1,0 +1,267 @@
+package querytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/sae"
+)
+
+// Memory is a query.Source over Data, each method the shortest way to its
+// contract: it looks at every item.
+type Memory struct {
+	d     *Data
+	model *sae.Model
+	words []string
+	ords  map[string]uint32
+	ids   map[uint32]string
+	meta  map[uint32]map[string]any
+	vecs  map[uint32][]float32
+	codes map[uint32]sae.Code
+	all   *roaring.Bitmap
+}
+
+var _ query.Source = (*Memory)(nil)
+
+// NewMemory returns a source that holds what d says. Ordinals have gaps and run
+// against the order of the lines, so that nobody takes them for ranks.
+func NewMemory(d *Data) *Memory {
+	m := &Memory{
+		d:     d,
+		model: d.Model(),
+		words: d.Words(),
+		ords:  map[string]uint32{},
+		ids:   map[uint32]string{},
+		meta:  map[uint32]map[string]any{},
+		vecs:  map[uint32][]float32{},
+		codes: map[uint32]sae.Code{},
+		all:   roaring.New(),
+	}
+	for i, item := range d.Items {
+		ord := uint32(3*(len(d.Items)-i) + 1)
+		m.ords[item.ID], m.ids[ord] = ord, item.ID
+		m.meta[ord] = item.Meta
+		m.vecs[ord] = unit(item.Vec)
+		if m.model != nil {
+			m.codes[ord] = m.model.Encode(sae.Code{}, m.vecs[ord])
+		}
+		m.all.Add(ord)
+	}
+	return m
+}
+
+// unit returns v divided by its norm.
+func unit(v []float32) []float32 {
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = float32(float64(x) / math.Sqrt(sum))
+	}
+	return out
+}
+
+// Len implements query.Catalog.
+func (m *Memory) Len() int { return len(m.ids) }
+
+// Fields implements query.Catalog.
+func (m *Memory) Fields(context.Context) ([]query.Field, error) {
+	fields := map[string]query.Field{}
+	for _, meta := range m.meta {
+		for name, v := range meta {
+			f := fields[name]
+			f.Name = name
+			f.Count++
+			if t := typeOf(v); !slices.Contains(f.Types, t) {
+				f.Types = append(f.Types, t)
+				slices.Sort(f.Types)
+			}
+			fields[name] = f
+		}
+	}
+	return slices.Collect(maps.Values(fields)), nil
+}
+
+func typeOf(v any) string {
+	switch v.(type) {
+	case int64:
+		return query.TypeInt
+	case float64:
+		return query.TypeFloat
+	case time.Time:
+		return query.TypeTime
+	case bool:
+		return query.TypeBool
+	}
+	return query.TypeString
+}
+
+// Model implements query.Catalog.
+func (m *Memory) Model() (query.ModelInfo, bool) {
+	return query.ModelInfo{Name: "identity", Latents: m.d.Latents, K: m.d.K}, m.model != nil
+}
+
+// Concept implements query.Catalog.
+func (m *Memory) Concept(word string) (query.Concept, bool) {
+	c, ok := m.d.Concepts[word]
+	return c, ok
+}
+
+// Words implements query.Catalog.
+func (m *Memory) Words() []string { return m.words }
+
+// LatentName implements query.Catalog.
+func (m *Memory) LatentName(latent uint32) query.LatentName { return m.d.Names[latent] }
+
+// LatentStats implements query.Catalog.
+func (m *Memory) LatentStats(ctx context.Context, latent uint32) (query.LatentStats, error) {
+	var s query.LatentStats
+	for p, err := range m.Postings(ctx, latent) {
+		if err != nil {
+			return s, err
+		}
+		s.Count++
+		s.Sum += float64(p.Act)
+		s.Max = max(s.Max, float64(p.Act))
+	}
+	return s, nil
+}
+
+// All implements query.Source.
+func (m *Memory) All(context.Context) (*roaring.Bitmap, error) { return m.all, nil }
+
+// ID implements query.Source.
+func (m *Memory) ID(_ context.Context, ord uint32) (string, error) {
+	id, ok := m.ids[ord]
+	if !ok {
+		return "", fmt.Errorf("no item has the ordinal %d", ord)
+	}
+	return id, nil
+}
+
+// Ord implements query.Source.
+func (m *Memory) Ord(_ context.Context, id string) (uint32, bool, error) {
+	ord, ok := m.ords[id]
+	return ord, ok, nil
+}
+
+// Meta implements query.Source.
+func (m *Memory) Meta(_ context.Context, ord uint32) (map[string]any, error) { return m.meta[ord], nil }
+
+// Match implements query.Source.
+func (m *Memory) Match(_ context.Context, p query.Pred) (*roaring.Bitmap, error) {
+	set := roaring.New()
+	for ord, meta := range m.meta {
+		v := meta[p.Field]
+		if p.Field == "id" {
+			v = m.ids[ord]
+		}
+		if p.Match(v) {
+			set.Add(ord)
+		}
+	}
+	return set, nil
+}
+
+// Postings implements query.Source.
+func (m *Memory) Postings(ctx context.Context, latent uint32) iter.Seq2[index.Posting, error] {
+	return func(yield func(index.Posting, error) bool) {
+		for it := m.all.Iterator(); it.HasNext(); {
+			ord := it.Next()
+			c := m.codes[ord]
+			i, active := slices.BinarySearch(c.Latents, latent)
+			if active && !yield(index.Posting{Ord: ord, Act: c.Acts[i]}, nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(index.Posting{}, err)
+		}
+	}
+}
+
+// Code implements query.Source.
+func (m *Memory) Code(_ context.Context, ord uint32) (sae.Code, error) { return m.codes[ord], nil }
+
+// Vector implements query.Source.
+func (m *Memory) Vector(_ context.Context, ord uint32) ([]float32, error) { return m.vecs[ord], nil }
+
+// Encode implements query.Source.
+func (m *Memory) Encode(x []float32) (sae.Code, error) { return m.model.Encode(sae.Code{}, x), nil }
+
+// NearDense implements query.Source.
+func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter) ([]index.Hit, error) {
+	return m.nearest(k, f, func(ord uint32) float64 {
+		dot := 0.0
+		for i, x := range m.vecs[ord] {
+			dot += float64(x) * float64(q[i])
+		}
+		return dot
+	}), nil
+}
+
+// NearLatent implements query.Source.
+func (m *Memory) NearLatent(_ context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error) {
+	return m.nearest(k, f, func(ord uint32) float64 { return Cosine(c, m.codes[ord]) }), nil
+}
+
+// Cosine returns the cosine of two codes, 0 where one is empty.
+func Cosine(a, b sae.Code) float64 {
+	dot := 0.0
+	for i, latent := range a.Latents {
+		if j, common := slices.BinarySearch(b.Latents, latent); common {
+			dot += float64(a.Acts[i]) * float64(b.Acts[j])
+		}
+	}
+	if dot == 0 {
+		return 0
+	}
+	return dot / (norm(a) * norm(b))
+}
+
+func norm(c sae.Code) float64 {
+	sum := 0.0
+	for _, a := range c.Acts {
+		sum += float64(a) * float64(a)
+	}
+	return math.Sqrt(sum)
+}
+
+// nearest scores every item of f and keeps the k best and their ties.
+func (m *Memory) nearest(k int, f index.Filter, score func(ord uint32) float64) []index.Hit {
+	var hits []index.Hit
+	for ord := range m.ids {
+		if f == nil || f.Contains(ord) {
+			hits = append(hits, index.Hit{Ord: ord, Score: float32(score(ord))})
+		}
+	}
+	slices.SortFunc(hits, index.Compare)
+	for k < len(hits) && hits[k].Score == hits[k-1].Score {
+		k++
+	}
+	return hits[:min(k, len(hits))]
+}
+
+// ErrNoText is what TextVector returns for a text that Data does not hold.
+var ErrNoText = errors.New("no encoder, and the text is no word of the vocabulary")
+
+// TextVector implements query.Source.
+func (m *Memory) TextVector(_ context.Context, text string) ([]float32, string, error) {
+	v, known := m.d.Texts[text]
+	if !known {
+		return nil, "", fmt.Errorf("%q: %w", text, ErrNoText)
+	}
+	return v, "the vector of the stored word", nil
+}
