@@ -2,11 +2,15 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/saedb/saedb/internal/npy"
 )
 
 // TestMain lets the scripts call the command by its name: the test binary
@@ -16,12 +20,22 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts plays the shell dialogues of testdata/script. In them `saectl` is
-// this package's main, the working directory is empty but for the files that
-// the dialogue brings along, and `exits N saectl …` demands an exit status.
+// this package's main and the working directory is empty but for the files that
+// the dialogue brings along. Four words are ours:
+//
+//	exits N saectl …        the command ends with this exit status
+//	vectors FILE 1,0 0,nan  writes a .npy file of these rows
+//	objects FILE            writes a .npy file of Python objects
+//	cut FILE N              leaves the first N bytes of a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"vectors": vectors,
+			"objects": objects,
+			"cut":     cutFile,
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SAEDB_DIR", "")
 			return nil
@@ -29,8 +43,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits runs a command that is to end with a certain exit status. Its output is
-// there for stdout and stderr lines to look at.
+// exits leaves the command's output for stdout and stderr lines to look at.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits STATUS COMMAND…")
@@ -48,4 +61,41 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("%v: exit status %d, want %d", args[1:], got, want)
 	}
+}
+
+func vectors(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: vectors FILE ROW…")
+	}
+	var data []float32
+	for _, row := range args[1:] {
+		for _, number := range strings.Split(row, ",") {
+			x, err := strconv.ParseFloat(number, 32)
+			ts.Check(err)
+			data = append(data, float32(x))
+		}
+	}
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	rows := len(args) - 1
+	ts.Check(npy.Write(f, rows, len(data)/rows, data))
+	ts.Check(f.Close())
+}
+
+func objects(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: objects FILE")
+	}
+	header := "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }\n"
+	data := "\x93NUMPY\x01\x00" + string([]byte{byte(len(header)), 0}) + header + "(pickled)"
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(data), 0o666))
+}
+
+func cutFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut FILE BYTES")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
 }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/saedb/saedb/db"
+)
+
+// dbFolder is the name of a database folder that nobody named.
+const dbFolder = ".saedb"
+
+// dbDir returns the folder of the database: --db, else $SAEDB_DIR, else the
+// nearest .saedb upwards. Where there is none of them it is .saedb in the
+// working directory for a command that creates, and an error for any other.
+func (a *app) dbDir(create bool) (string, error) {
+	if a.flags.db != "" {
+		return a.flags.db, nil
+	}
+	if dir := a.getenv("SAEDB_DIR"); dir != "" {
+		return dir, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("looking for %s: %w", dbFolder, err)
+	}
+	if dir, ok := nearestUpwards(here, dbFolder); ok {
+		return dir, nil
+	}
+	if create {
+		return dbFolder, nil
+	}
+	return "", hint(fmt.Errorf("no database: neither --db nor $SAEDB_DIR is set, and there is no %s folder in %s or above", dbFolder, here), creators)
+}
+
+// creators is the cure for a missing database.
+const creators = "saectl import FILE.npy and saectl demo create one"
+
+// nearestUpwards looks for a folder called name in dir and its parents.
+func nearestUpwards(dir, name string) (string, bool) {
+	for {
+		candidate := filepath.Join(dir, name)
+		if st, err := os.Stat(candidate); err == nil && st.IsDir() {
+			return candidate, true
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+}
+
+// openDB opens the database that the flags and the environment name; with
+// opts.Create it may be a new one. The caller closes it.
+func (a *app) openDB(ctx context.Context, opts db.Options) (*db.DB, error) {
+	dir, err := a.dbDir(opts.Create)
+	if err != nil {
+		return nil, err
+	}
+	d, err := db.Open(ctx, dir, &opts)
+	switch {
+	case errors.Is(err, db.ErrNoDatabase):
+		return nil, hint(fmt.Errorf("%s: no database here", dir), creators)
+	case errors.Is(err, db.ErrLocked):
+		return nil, hint(err, "another process has it open; wait for it or end it")
+	}
+	return d, err
+}
+
+// withDB runs f on the database and closes it. An error of f counts before one
+// of closing.
+func (a *app) withDB(ctx context.Context, opts db.Options, f func(*db.DB) error) error {
+	d, err := a.openDB(ctx, opts)
+	if err != nil {
+		return err
+	}
+	err = f(d)
+	if cerr := d.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("closing the database: %w", cerr)
+	}
+	return err
+}
