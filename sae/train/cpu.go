@@ -57,7 +57,7 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 type cpu struct {
 	cfg                  Config
 	model                *sae.Model
-	enc, dec, benc, bdec moments2
+	enc, dec, benc, bdec moments
 	idle                 []int64 // per latent: steps since it last fired
 	steps                int     // done
 
@@ -73,10 +73,10 @@ type cpu struct {
 	gBdec   []float32
 }
 
-// moments2 is the first and second moment of AdamW for one tensor.
-type moments2 struct{ m, v []float32 }
+// moments is the first and second moment of AdamW for one tensor.
+type moments struct{ m, v []float32 }
 
-func newMoments(n int) moments2 { return moments2{make([]float32, n), make([]float32, n)} }
+func newMoments(n int) moments { return moments{make([]float32, n), make([]float32, n)} }
 
 // worker is the scratch space of one goroutine.
 type worker struct {
@@ -138,15 +138,15 @@ func (b *cpu) forward(w *worker, batch []float32, lo, hi int) {
 	vec.Product(h, c, m.Wenc, d)
 	toGradient := 2 / float32(len(b.codes)*d)
 	for i := lo; i < hi; i++ {
-		hi := h[(i-lo)*latents : (i-lo+1)*latents]
+		pre := h[(i-lo)*latents : (i-lo+1)*latents]
 		for l, v := range m.Benc {
-			hi[l] += v
+			pre[l] += v
 		}
 		code := &b.codes[i]
-		code.Latents = w.sel.TopPositive(code.Latents[:0], hi, m.K)
+		code.Latents = w.sel.TopPositive(code.Latents[:0], pre, m.K)
 		code.Acts = code.Acts[:0]
 		for _, l := range code.Latents {
-			code.Acts = append(code.Acts, hi[l])
+			code.Acts = append(code.Acts, pre[l])
 		}
 		// x̂ - x = W_decᵀ z + b_dec - x = W_decᵀ z - c
 		e := b.e[i*d : (i+1)*d]

@@ -23,7 +23,7 @@ func Init(cfg Config, data Dataset) (*sae.Model, error) {
 	if n == 0 || d == 0 {
 		return nil, fmt.Errorf("train: %d rows of width %d: there is nothing to train on", n, d)
 	}
-	mean, spread := moments(data)
+	mean, spread := meanAndSpread(data)
 	m := &sae.Model{
 		D: d, M: cfg.Latents, K: cfg.K, Scale: float32(cfg.InputNorm),
 		Wdec: make([]float32, cfg.Latents*d), Benc: make([]float32, cfg.Latents), Bdec: make([]float32, d),
@@ -62,8 +62,8 @@ func Init(cfg Config, data Dataset) (*sae.Model, error) {
 	return m, nil
 }
 
-// moments returns the mean row and the mean of ‖x - mean‖².
-func moments(data Dataset) (mean []float64, spread float64) {
+// meanAndSpread returns the mean row and the mean of ‖x - mean‖².
+func meanAndSpread(data Dataset) (mean []float64, spread float64) {
 	n := data.Len()
 	mean = make([]float64, data.Dim())
 	for i := range n {

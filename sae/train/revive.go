@@ -52,7 +52,7 @@ func (b *cpu) point(latent, row int) {
 	}
 	copy(enc, dec)
 	m.Benc[latent] = 0
-	for _, t := range []moments2{b.enc, b.dec} {
+	for _, t := range []moments{b.enc, b.dec} {
 		clear(t.m[latent*d : (latent+1)*d])
 		clear(t.v[latent*d : (latent+1)*d])
 	}

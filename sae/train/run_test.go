@@ -13,7 +13,7 @@ import (
 	"github.com/saedb/saedb/sae"
 )
 
-// train runs cfg to its end and returns the model.
+// trainAll runs cfg to its end and returns the model.
 func trainAll(t *testing.T, cfg Config, opts ...Option) *sae.Model {
 	t.Helper()
 	data, _, b := begin(t, cfg)
