@@ -2,16 +2,358 @@ package db
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash/maphash"
 	"iter"
+	"math"
+
+	"github.com/saedb/saedb/internal/kv"
+	"github.com/saedb/saedb/sae"
 )
 
-// Check reads everything and yields every fault it finds; silence is health.
+// Check reads everything, trusts nothing, and yields every fault it finds; silence is health. It works out from the
+// items and their codes what the id map, the metadata index, the field catalogue, the counts and the postings have to
+// be, and compares. It reads one snapshot: writers may go on.
 func (d *DB) Check(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
-		for _, err := range d.All(ctx) {
-			if err != nil && !yield(err) {
+		s, err := d.Snapshot()
+		if err != nil {
+			yield(err)
+			return
+		}
+		defer s.Close()
+		s.Check(ctx)(yield)
+	}
+}
+
+// Check is DB.Check of the snapshot.
+func (s *Snapshot) Check(ctx context.Context) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		c := &checker{s: s, ctx: ctx, yield: yield, seed: maphash.MakeSeed()}
+		for _, step := range []func() error{c.keys, c.items, c.parts, c.index, c.models, c.vocabulary} {
+			if err := step(); err != nil && !c.stopped {
+				c.report("%w", err)
+			}
+			if c.stopped || ctx.Err() != nil {
 				return
 			}
 		}
 	}
+}
+
+// checker is one run of Check. Its steps return the errors that end a step; the faults go to report.
+type checker struct {
+	s       *Snapshot
+	ctx     context.Context
+	yield   func(error) bool
+	seed    maphash.Seed
+	stopped bool // yield returned false
+
+	fields  map[string]int64 // the catalogue as the items make it
+	entries int              // index entries that the items have
+}
+
+// report yields a fault and reports whether to go on.
+func (c *checker) report(format string, args ...any) bool {
+	if !c.stopped {
+		c.stopped = !c.yield(fmt.Errorf(format, args...))
+	}
+	return !c.stopped
+}
+
+// fault is report for data that contradict each other.
+func (c *checker) fault(format string, args ...any) bool {
+	return c.report("%w", kv.Corruptf(format, args...))
+}
+
+// scan calls f for the keys of a span until f returns false; it stops with the context.
+func (c *checker) scan(span kv.Span, f func(kv.Pair) bool) error {
+	n := 0
+	for p, err := range c.s.r.Range(span.Lower, span.Upper) {
+		if err == nil && n%1024 == 0 {
+			err = c.ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		n++
+		if !f(p) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// keys reads every key and value of the store once, so that every block's checksum is compared, and knows every prefix.
+func (c *checker) keys() error {
+	return c.scan(kv.Span{}, func(p kv.Pair) bool {
+		return len(p.Key) > 0 && kv.KnownPrefix(p.Key[0]) || c.fault("unknown key %.40x", p.Key)
+	})
+}
+
+// items walks the item records: id and ordinal name each other, the ordinal was given out, the index has the entries.
+func (c *checker) items() error {
+	c.fields = map[string]int64{}
+	live := uint32(0)
+	err := c.scan(kv.SpanItems(), func(p kv.Pair) bool {
+		live++
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return c.report("%w", err)
+		}
+		return c.item(ord)
+	})
+	if err != nil {
+		return err
+	}
+	if live != c.s.state.Live {
+		c.fault("%d items are stored, the count says %d", live, c.s.state.Live)
+	}
+	ids := uint32(0)
+	err = c.scan(kv.SpanIDs(), func(p kv.Pair) bool {
+		ids++
+		ord, err := kv.DecodeOrd(p.Value)
+		if err != nil {
+			return c.report("id %q: %w", kv.IDOfKey(p.Key), err)
+		}
+		id, err := c.s.id(ord)
+		if err != nil || id != kv.IDOfKey(p.Key) {
+			return c.fault("id %q leads to ordinal %d, which is %q (%v)", kv.IDOfKey(p.Key), ord, id, err)
+		}
+		return true
+	})
+	if err == nil && ids != live && !c.stopped {
+		c.fault("%d ids for %d items", ids, live)
+	}
+	return err
+}
+
+func (c *checker) item(ord uint32) bool {
+	r, err := readRow(c.s.r, ord, c.s.Dim())
+	if err != nil {
+		return c.report("ordinal %d: %w", ord, err)
+	}
+	if ord >= c.s.state.Next && !c.fault("item %q has ordinal %d, the next to give is %d", r.rec.ID, ord, c.s.state.Next) {
+		return false
+	}
+	if back, ok, err := c.s.ord(r.rec.ID); (err != nil || !ok || back != ord) &&
+		!c.fault("item %q at ordinal %d: its id leads to %d (there: %v, %v)", r.rec.ID, ord, back, ok, err) {
+		return false
+	}
+	if n, err := norm(r.vec); (err != nil || math.Abs(n-1) > 1e-3) && !c.fault("item %q: its vector has norm %g (%v)", r.rec.ID, n, err) {
+		return false
+	}
+	for k := range fieldKeys(r.meta) {
+		c.fields[k]++
+	}
+	for k := range indexKeys(r.rec.ID, r.meta, ord) {
+		c.entries++
+		if _, ok, err := c.s.r.Get([]byte(k)); (err != nil || !ok) && !c.fault("item %q: the metadata index lacks its entry %.60x (%v)", r.rec.ID, k, err) {
+			return false
+		}
+	}
+	return true
+}
+
+// parts looks for vectors, metadata and thumbnails of no item.
+func (c *checker) parts() error {
+	for name, span := range map[string]kv.Span{"vector": kv.SpanVectors(), "metadata": kv.SpanMeta(), "thumbnail": kv.SpanThumbs()} {
+		if err := c.owned(name, span); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owned reports keys of the span whose last number is no item's ordinal.
+func (c *checker) owned(name string, span kv.Span) error {
+	live, err := c.s.live(c.ctx)
+	if err != nil {
+		return err
+	}
+	return c.scan(span, func(p kv.Pair) bool {
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return c.report("%w", err)
+		}
+		return live.Contains(ord) || c.fault("%s of ordinal %d, which is no item", name, ord)
+	})
+}
+
+// index compares the number of index entries, every one of the items' being there, and the field catalogue.
+func (c *checker) index() error {
+	n := 0
+	err := c.scan(kv.SpanIndex(), func(p kv.Pair) bool {
+		n++
+		if _, err := kv.DecodeIndex(p.Key); err != nil {
+			return c.report("%w", err)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if n != c.entries && !c.fault("the metadata index has %d entries, the items make %d", n, c.entries) {
+		return nil
+	}
+	err = c.scan(kv.SpanFields(), func(p kv.Pair) bool {
+		n, err := kv.DecodeCounter(p.Value)
+		want := c.fields[string(p.Key)]
+		delete(c.fields, string(p.Key))
+		return err == nil && n == want || c.fault("field %q: the catalogue counts %d items, there are %d (%v)", p.Key[1:], n, want, err)
+	})
+	for k, n := range c.fields {
+		if !c.fault("field %q: the catalogue lacks it, %d items have it", k[1:], n) {
+			break
+		}
+	}
+	return err
+}
+
+// models checks the models' files and names, their codes against the items, and their postings against the codes.
+func (c *checker) models() error {
+	all, err := modelRecords(c.s.r)
+	if err != nil {
+		return err
+	}
+	found := c.s.state.Active == 0
+	for _, rec := range all {
+		found = found || rec.number == c.s.state.Active
+		if rec.number >= c.s.state.NextModel {
+			c.fault("autoencoder %q has number %d, the next to give is %d", rec.Name, rec.number, c.s.state.NextModel)
+		}
+		for _, step := range []func(modelRecord) error{c.file, c.named, c.codes} {
+			if err := step(rec); err != nil && !c.report("autoencoder %q: %w", rec.Name, err) || c.stopped {
+				return nil
+			}
+		}
+	}
+	if !found {
+		c.fault("the active autoencoder, number %d, is missing", c.s.state.Active)
+	}
+	return nil
+}
+
+func (c *checker) file(rec modelRecord) error {
+	m, err := loadModel(c.ctx, newMemo(0), c.s.r, rec)
+	if err != nil {
+		return err
+	}
+	if digest := m.Digest(); hex.EncodeToString(digest[:]) != rec.Digest || m.D != rec.D || m.M != rec.M || m.K != rec.K {
+		return kv.Corruptf("its file holds another model than its record says")
+	}
+	if m.D != c.s.Dim() {
+		return kv.Corruptf("it encodes %d numbers, the vectors have %d", m.D, c.s.Dim())
+	}
+	return nil
+}
+
+func (c *checker) named(rec modelRecord) error {
+	_, named, err := c.s.r.Get(kv.SpanNames(rec.number).From(0).Lower)
+	if err != nil || !named {
+		return err
+	}
+	n, err := readNames(c.s.r, rec)
+	if err != nil {
+		return err
+	}
+	e, err := readEdits(c.s.r, rec)
+	if err != nil {
+		return err
+	}
+	_, err = e.Apply(n)
+	return err
+}
+
+// tally is what a latent's postings add up to: how many, and the sum of a hash of each. Two lists with the same tally
+// are the same but for one chance in 2⁶⁴.
+type tally struct {
+	count int
+	sum   uint64
+}
+
+func (c *checker) add(t *tally, ord uint32, act float32) {
+	var b [8]byte
+	binary.LittleEndian.PutUint32(b[:], ord)
+	binary.LittleEndian.PutUint32(b[4:], math.Float32bits(act))
+	t.count++
+	t.sum += maphash.Bytes(c.seed, b[:])
+}
+
+func (c *checker) codes(rec modelRecord) error {
+	if err := c.owned("code", kv.SpanCodes(rec.number)); err != nil {
+		return err
+	}
+	if err := c.owned("stale mark", kv.SpanStale(rec.number)); err != nil {
+		return err
+	}
+	want := make([]tally, rec.M)
+	missing, err := c.tallyCodes(rec, want)
+	if err != nil {
+		return err
+	}
+	if missing > 0 && !c.fault("autoencoder %q: %d items have no code", rec.Name, missing) {
+		return nil
+	}
+	have := make([]tally, rec.M)
+	if err := c.tallyPostings(rec, have); err != nil {
+		return err
+	}
+	for l := range want {
+		if want[l] != have[l] && !c.fault("autoencoder %q: latent %d: its %d postings are not those of the %d codes in which it is active",
+			rec.Name, l, have[l].count, want[l].count) {
+			break
+		}
+	}
+	return nil
+}
+
+// tallyCodes adds up the codes and returns how many items lack one that should have one.
+func (c *checker) tallyCodes(rec modelRecord, want []tally) (missing int, err error) {
+	live, err := c.s.live(c.ctx)
+	if err != nil {
+		return 0, err
+	}
+	due := live.Clone()
+	if rec.number != c.s.state.Active {
+		from, err := progress(c.s.r, rec.number)
+		if err != nil {
+			return 0, err
+		}
+		due.RemoveRange(uint64(from), 1<<32)
+	}
+	err = c.s.eachCode(c.ctx, rec.number, func(ord uint32, code sae.Code) (bool, error) {
+		due.Remove(ord)
+		for i, l := range code.Latents {
+			if int(l) >= rec.M {
+				return c.fault("code of ordinal %d: latent %d of %d", ord, l, rec.M), nil
+			}
+			c.add(&want[l], ord, code.Acts[i])
+		}
+		return len(code.Latents) <= rec.K || c.fault("code of ordinal %d: %d latents, k is %d", ord, len(code.Latents), rec.K), nil
+	})
+	return int(due.GetCardinality()), err
+}
+
+func (c *checker) tallyPostings(rec modelRecord, have []tally) error {
+	return c.scan(kv.SpanPostings(rec.number), func(p kv.Pair) bool {
+		latent, block, err := kv.LatentOfPosting(p.Key)
+		if err == nil && int(latent) >= rec.M {
+			err = kv.Corruptf("postings of latent %d of %d", latent, rec.M)
+		}
+		if err == nil {
+			err = kv.EachPosting(block, p.Value, func(ord uint32, act float32) bool {
+				c.add(&have[latent], ord, act)
+				return true
+			})
+		}
+		return err == nil || c.report("autoencoder %q: %w", rec.Name, err)
+	})
+}
+
+func (c *checker) vocabulary() error {
+	_, err := (&Snapshot{d: c.s.d, r: c.s.r, state: c.s.state, naming: newMemo(0)}).vocab(c.ctx)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/saedb/saedb/internal/kv"
 )
@@ -14,6 +15,10 @@ type DB struct {
 	opts  *Options
 	store *kv.Store
 	write chan struct{} // holds one token: whoever takes it may write
+
+	mu     sync.Mutex
+	data   *memo // of the newest commit seen
+	naming *memo // of the newest change of models, names or vocabulary seen
 }
 
 // Open opens the database in the folder dir. nil opts: all defaults.
@@ -34,7 +39,7 @@ func Open(ctx context.Context, dir string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{dir: dir, opts: o, store: store, write: make(chan struct{}, 1)}
+	d := &DB{dir: dir, opts: o, store: store, write: make(chan struct{}, 1), data: newMemo(0), naming: newMemo(0)}
 	d.write <- struct{}{}
 	if err := d.begin(fresh); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, err), ignoreFailed(store.Close()))
@@ -116,6 +121,7 @@ type writer struct {
 	r     *kv.Snapshot
 	b     *kv.Batch
 	state kv.State
+	lists map[list][]byte // changes of posting blocks, gathered so that each block is merged once
 }
 
 // update runs f as the only writer and commits what f put into the batch; nothing is written if f fails.
@@ -137,7 +143,7 @@ func (d *DB) update(ctx context.Context, f func(*writer) error) error {
 		return err
 	}
 	defer r.Close()
-	w := &writer{d: d, r: r, b: d.store.Batch()}
+	w := &writer{d: d, r: r, b: d.store.Batch(), lists: map[list][]byte{}}
 	defer w.b.Close()
 	if w.state, err = readState(r); err != nil {
 		return err
@@ -145,6 +151,7 @@ func (d *DB) update(ctx context.Context, f func(*writer) error) error {
 	if err := f(w); err != nil {
 		return err
 	}
+	w.mergeLists()
 	if w.b.Empty() {
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/internal/dbtest"
 )

@@ -1,6 +1,111 @@
 package db
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/saedb/saedb/internal/kv"
+	"github.com/saedb/saedb/sae"
+)
+
+// How codes stay current. The active autoencoder's codes are written with the items. For every other one there is a
+// progress mark: items below it had a code when the mark passed them. What is put at a new ordinal lies above the
+// mark; what is replaced below or above it is listed as stale; what is deleted loses all its codes at once. So
+// EncodeAll can stop anywhere, and Activate finds what is missing by the mark and the list.
+
+// encodeChunk is the number of rows that EncodeAll encodes between two commits: some megabytes of batch, and a second
+// of work of a large autoencoder.
+const encodeChunk = 1000
+
+// EncodeAll makes the codes of all items by a stored autoencoder, a chunk of rows in each commit. Interrupted, it goes
+// on where it stopped when it is called again; run to its end, it does nothing the next time. threads 0: those of the
+// options; the codes do not depend on it. progress, if not nil, is called after each chunk, in this goroutine, with
+// the rows done and the rows there are.
+func (d *DB) EncodeAll(ctx context.Context, name string, threads int, progress func(done, total int)) error {
+	if threads == 0 {
+		threads = d.opts.Threads
+	}
+	for {
+		more, err := d.encodeSome(ctx, name, threads, progress)
+		if err != nil {
+			return fmt.Errorf("encode with autoencoder %q: %w", name, err)
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// encodeSome encodes the rows after the progress mark, outside the writer's turn, and the stale rows once there are no
+// more, within it.
+func (d *DB) encodeSome(ctx context.Context, name string, threads int, report func(done, total int)) (more bool, err error) {
+	s, err := d.Snapshot()
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	rec, err := findModel(s.r, s.state, name)
+	if err != nil {
+		return false, err
+	}
+	if done, err := s.encoded(rec.number); err != nil || done {
+		if err == nil && report != nil {
+			report(s.Len(), s.Len())
+		}
+		return false, err
+	}
+	m, err := loadModel(ctx, s.naming, s.r, rec)
+	if err != nil {
+		return false, err
+	}
+	from, err := progress(s.r, rec.number)
+	if err != nil {
+		return false, err
+	}
+	rows, err := s.rowsFrom(ctx, from, encodeChunk)
+	if err != nil {
+		return false, err
+	}
+	if len(rows) == 0 {
+		return true, d.update(ctx, func(w *writer) error { return w.encodeStale(ctx, rec, m, threads) })
+	}
+	codes := m.EncodeBatch(nil, matrix(rows), threads)
+	err = d.update(ctx, func(w *writer) error {
+		if now, err := progress(w.r, rec.number); err != nil || now != from || w.state.Active == rec.number {
+			return err // another EncodeAll or Activate came first: look again
+		}
+		for i, row := range rows {
+			_, there, err := w.r.Get(kv.KeyItem(row.ord))
+			if err != nil {
+				return err
+			}
+			if there {
+				w.setCode(rec.number, row.ord, sae.Code{}, codes[i])
+			}
+		}
+		w.b.Set(kv.KeyProgress(rec.number), kv.AppendOrd(nil, rows[len(rows)-1].ord+1))
+		return nil
+	})
+	if err == nil && report != nil {
+		done, err := s.countBelow(rows[len(rows)-1].ord + 1)
+		if err != nil {
+			return false, err
+		}
+		report(done, s.Len())
+	}
+	return true, err
+}
+
+// countBelow returns the number of items whose ordinals are below ord.
+func (s *Snapshot) countBelow(ord uint32) (int, error) {
+	live, err := s.live(context.Background())
+	if err != nil || ord == 0 {
+		return 0, err
+	}
+	return int(live.Rank(ord - 1)), nil
+}
 
 // encodeRow is a row whose code has to be made.
 type encodeRow struct {
@@ -9,5 +114,347 @@ type encodeRow struct {
 	fresh bool // the ordinal is new: no code of it is stored
 }
 
-func (w *writer) encodeFresh(_ context.Context, _ []encodeRow) error { return nil }
-func (w *writer) forgetCodes(_ uint32) error                         { return nil }
+// rowsFrom returns up to n rows with ordinals from the given one on.
+func (s *Snapshot) rowsFrom(ctx context.Context, from uint32, n int) ([]encodeRow, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	span := kv.SpanVectors().From(from)
+	rows := make([]encodeRow, 0, n)
+	for p, err := range s.r.Range(span.Lower, span.Upper) {
+		if err != nil {
+			return nil, err
+		}
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return nil, err
+		}
+		vec, err := kv.DecodeVector(nil, p.Value, s.Dim())
+		if err != nil {
+			return nil, fmt.Errorf("ordinal %d: %w", ord, err)
+		}
+		if rows = append(rows, encodeRow{ord: ord, vec: vec}); len(rows) == n {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// matrix lays the rows' vectors one after the other.
+func matrix(rows []encodeRow) []float32 {
+	x := make([]float32, 0, len(rows)*len(rows[0].vec))
+	for _, r := range rows {
+		x = append(x, r.vec...)
+	}
+	return x
+}
+
+// progress returns the first ordinal that the model has not been taken to.
+func progress(r *kv.Snapshot, model uint32) (uint32, error) {
+	v, ok, err := r.Get(kv.KeyProgress(model))
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, kv.Corruptf("the progress mark of model %d is missing", model)
+	}
+	return kv.DecodeOrd(v)
+}
+
+// encodeStale encodes up to encodeChunk stale rows.
+func (w *writer) encodeStale(ctx context.Context, rec modelRecord, m *sae.Model, threads int) error {
+	var rows []encodeRow
+	span := kv.SpanStale(rec.number)
+	for p, err := range w.r.Range(span.Lower, span.Upper) {
+		if err != nil {
+			return err
+		}
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return err
+		}
+		if rows = append(rows, encodeRow{ord: ord}); len(rows) == encodeChunk {
+			break
+		}
+	}
+	for i := range rows {
+		v, ok, err := w.r.Get(kv.KeyVector(rows[i].ord))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return kv.Corruptf("stale ordinal %d has no vector", rows[i].ord)
+		}
+		if rows[i].vec, err = kv.DecodeVector(nil, v, int(w.state.Dim)); err != nil {
+			return err
+		}
+		w.b.Delete(kv.KeyStale(rec.number, rows[i].ord))
+	}
+	return w.encode(ctx, rec.number, m, rows, threads)
+}
+
+// encode writes the codes of rows, replacing what codes they have.
+func (w *writer) encode(ctx context.Context, model uint32, m *sae.Model, rows []encodeRow, threads int) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i, c := range m.EncodeBatch(nil, matrix(rows), threads) {
+		var old sae.Code
+		if !rows[i].fresh {
+			var err error
+			if old, _, err = readCode(w.r, model, rows[i].ord); err != nil {
+				return err
+			}
+		}
+		w.setCode(model, rows[i].ord, old, c)
+	}
+	return nil
+}
+
+// encodeFresh gives rows with new vectors their codes by the active model, and marks their other codes stale.
+func (w *writer) encodeFresh(ctx context.Context, rows []encodeRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	all, err := modelRecords(w.r)
+	if err != nil {
+		return err
+	}
+	for _, rec := range all {
+		if rec.number != w.state.Active {
+			for _, r := range rows {
+				if !r.fresh {
+					w.b.Set(kv.KeyStale(rec.number, r.ord), nil)
+				}
+			}
+			continue
+		}
+		m, err := w.model(ctx, rec)
+		if err != nil {
+			return err
+		}
+		if err := w.encode(ctx, rec.number, m, rows, w.d.opts.Threads); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// model returns a model by way of the database's memo, so that a writer does not read it again for each batch.
+func (w *writer) model(ctx context.Context, rec modelRecord) (*sae.Model, error) {
+	w.d.mu.Lock()
+	var naming *memo
+	w.d.naming, naming = w.d.naming.at(w.state.Rev)
+	w.d.mu.Unlock()
+	return loadModel(ctx, naming, w.r, rec)
+}
+
+// forgetCodes removes the row's codes by every model.
+func (w *writer) forgetCodes(ord uint32) error {
+	all, err := modelRecords(w.r)
+	if err != nil {
+		return err
+	}
+	for _, rec := range all {
+		old, there, err := readCode(w.r, rec.number, ord)
+		if err != nil {
+			return err
+		}
+		if there {
+			w.unlist(rec.number, ord, old, sae.Code{})
+			w.b.Delete(kv.KeyCode(rec.number, ord))
+		}
+		w.b.Delete(kv.KeyStale(rec.number, ord))
+	}
+	return nil
+}
+
+// list names one posting block.
+type list struct{ model, latent, block uint32 }
+
+// setCode writes a row's code and moves the row from the lists of old's latents to those of c's.
+func (w *writer) setCode(model, ord uint32, old, c sae.Code) {
+	w.b.Set(kv.KeyCode(model, ord), kv.AppendCode(nil, c.Latents, c.Acts))
+	w.unlist(model, ord, old, c)
+	for i, latent := range c.Latents {
+		w.post(model, latent, ord, c.Acts[i])
+	}
+}
+
+// unlist takes the row out of the lists of latents that are in old and not in c.
+func (w *writer) unlist(model, ord uint32, old, c sae.Code) {
+	for _, latent := range old.Latents {
+		if _, kept := slices.BinarySearch(c.Latents, latent); !kept {
+			w.post(model, latent, ord, 0)
+		}
+	}
+}
+
+func (w *writer) post(model, latent, ord uint32, act float32) {
+	l := list{model: model, latent: latent, block: ord / kv.BlockRows}
+	w.lists[l] = kv.AppendPosting(w.lists[l], ord, act)
+}
+
+// mergeLists puts the gathered changes of posting blocks into the batch.
+func (w *writer) mergeLists() {
+	for l, operand := range w.lists {
+		w.b.Merge(kv.KeyPosting(l.model, l.latent, l.block), operand)
+	}
+}
+
+// readCode returns the row's code by the model, and whether there is one.
+func readCode(r *kv.Snapshot, model, ord uint32) (sae.Code, bool, error) {
+	v, ok, err := r.Get(kv.KeyCode(model, ord))
+	if err != nil || !ok {
+		return sae.Code{}, false, err
+	}
+	c, err := decodeCode(v)
+	if err != nil {
+		return sae.Code{}, false, fmt.Errorf("code of ordinal %d: %w", ord, err)
+	}
+	return c, true, nil
+}
+
+func decodeCode(v []byte) (c sae.Code, err error) {
+	c.Latents, c.Acts, err = kv.DecodeCode(nil, nil, v)
+	return c, err
+}
+
+// Activate makes queries use the stored autoencoder, and new items be encoded with it, in one atomic step. It first
+// brings its codes up to date, as EncodeAll does; what is put while it does so has its code at the switch.
+func (d *DB) Activate(ctx context.Context, name string) error {
+	if err := d.EncodeAll(ctx, name, 0, nil); err != nil {
+		return err
+	}
+	err := d.update(ctx, func(w *writer) error {
+		rec, err := findModel(w.r, w.state, name)
+		if err != nil {
+			return err
+		}
+		if rec.number == w.state.Active {
+			return nil
+		}
+		m, err := w.model(ctx, rec)
+		if err != nil {
+			return err
+		}
+		if err := w.catchUp(ctx, rec, m); err != nil {
+			return err
+		}
+		for _, model := range []uint32{rec.number, w.state.Active} {
+			if model != 0 { // the one that rests from now on is current up to here
+				w.b.Set(kv.KeyProgress(model), kv.AppendOrd(nil, w.state.Next))
+			}
+		}
+		w.state.Active = rec.number
+		w.state.Rev++
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("activate autoencoder %q: %w", name, err)
+	}
+	return nil
+}
+
+// catchUp encodes what was put since EncodeAll looked.
+func (w *writer) catchUp(ctx context.Context, rec modelRecord, m *sae.Model) error {
+	s := &Snapshot{d: w.d, r: w.r, state: w.state}
+	from, err := progress(w.r, rec.number)
+	if err != nil {
+		return err
+	}
+	stale := map[uint32]bool{}
+	span := kv.SpanStale(rec.number)
+	for p, err := range w.r.Range(span.Lower, span.Upper) {
+		if err != nil {
+			return err
+		}
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return err
+		}
+		stale[ord] = true
+		w.b.Delete(kv.KeyStale(rec.number, ord))
+	}
+	for ord := range stale {
+		if ord >= from {
+			continue // among the rows that follow
+		}
+		vec, err := s.vector(ord)
+		if err != nil {
+			return err
+		}
+		if err := w.encode(ctx, rec.number, m, []encodeRow{{ord: ord, vec: vec}}, 1); err != nil {
+			return err
+		}
+	}
+	for {
+		rows, err := s.rowsFrom(ctx, from, encodeChunk)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if err := w.encode(ctx, rec.number, m, rows, w.d.opts.Threads); err != nil {
+			return err
+		}
+		from = rows[len(rows)-1].ord + 1
+	}
+}
+
+// Coded is an item's code by some autoencoder.
+type Coded struct {
+	ID   string
+	Code sae.Code
+}
+
+// Codes yields the items' codes by the autoencoder called name (empty: the active one) in the order of All. Items
+// that it has not encoded yet are left out. The codes belong to the caller.
+func (d *DB) Codes(ctx context.Context, name string) iter.Seq2[Coded, error] {
+	return viewSeq(d, func(s *Snapshot) iter.Seq2[Coded, error] { return s.Codes(ctx, name) })
+}
+
+// Codes yields the items' codes by the autoencoder called name (empty: the active one) in the order of All.
+func (s *Snapshot) Codes(ctx context.Context, name string) iter.Seq2[Coded, error] {
+	return func(yield func(Coded, error) bool) {
+		rec, err := findModel(s.r, s.state, name)
+		if err == nil {
+			err = s.eachCode(ctx, rec.number, func(ord uint32, c sae.Code) (bool, error) {
+				id, err := s.id(ord)
+				return err == nil && yield(Coded{ID: id, Code: c}, nil), err
+			})
+		}
+		if err != nil {
+			yield(Coded{}, err)
+		}
+	}
+}
+
+// eachCode calls f for the codes of a model by ascending ordinal until f returns false.
+func (s *Snapshot) eachCode(ctx context.Context, model uint32, f func(ord uint32, c sae.Code) (bool, error)) error {
+	n := 0
+	span := kv.SpanCodes(model)
+	for p, err := range s.r.Range(span.Lower, span.Upper) {
+		if err == nil && n%256 == 0 {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		n++
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return err
+		}
+		c, err := decodeCode(p.Value)
+		if err != nil {
+			return fmt.Errorf("code of ordinal %d: %w", ord, err)
+		}
+		more, err := f(ord, c)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}

@@ -4,11 +4,13 @@ import (
 	"errors"
 
 	"github.com/saedb/saedb/internal/kv"
+	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/sae"
 )
 
 // Sentinels for errors.Is.
 var (
-	ErrNotFound   = errors.New("not found")
+	ErrNotFound   = query.ErrNotFound
 	ErrClosed     = kv.ErrClosed
 	ErrReadOnly   = kv.ErrReadOnly
 	ErrNoDatabase = kv.ErrNoDatabase
@@ -21,8 +23,10 @@ var (
 	ErrSpace      = errors.New("vectors of another space")
 	ErrVector     = errors.New("unusable vector")
 	ErrItem       = errors.New("unusable item")
-	ErrNoModel    = errors.New("no such autoencoder")
-	ErrModel      = errors.New("unusable autoencoder")
+	ErrNoModel    = query.ErrNoModel
+	ErrModel      = sae.ErrModel
 	ErrActive     = errors.New("the autoencoder is in use")
-	ErrNoEmbedder = errors.New("no text encoder")
+	ErrNoNames    = errors.New("the latents have no names")
+	ErrNoVocab    = errors.New("no vocabulary")
+	ErrNoEmbedder = query.ErrNoEncoder
 )

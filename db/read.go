@@ -11,9 +11,11 @@ import (
 // Snapshot reads the database as it was at one commit. Close it: it keeps replaced data on disk.
 // Its methods may be called by many goroutines at once.
 type Snapshot struct {
-	d     *DB
-	r     *kv.Snapshot
-	state kv.State
+	d      *DB
+	r      *kv.Snapshot
+	state  kv.State
+	data   *memo // what was derived from items and codes
+	naming *memo // what was derived from models, names and vocabulary
 }
 
 // Snapshot returns the database as it is now.
@@ -27,7 +29,12 @@ func (d *DB) Snapshot() (*Snapshot, error) {
 		r.Close()
 		return nil, err
 	}
-	return &Snapshot{d: d, r: r, state: state}, nil
+	s := &Snapshot{d: d, r: r, state: state}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.data, s.data = d.data.at(state.Seq)
+	d.naming, s.naming = d.naming.at(state.Rev)
+	return s, nil
 }
 
 // Close frees the snapshot. Later calls do nothing.

@@ -3,6 +3,7 @@ package kv
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 )
 
 // Every key starts with one byte that names its kind; numbers in keys are big-endian, so that byte order is number
@@ -23,7 +24,7 @@ const (
 	prefixCode     = 'c' // c model ordinal            -> code
 	prefixPosting  = 'p' // p model latent block       -> posting block (merged)
 	prefixNames    = 'n' // n model chunk              -> piece of the names file
-	prefixEdit     = 'e' // e model latent             -> a user's name for a latent
+	prefixEdits    = 'e' // e model                    -> a user's changes of names
 	prefixWords    = 'w' // w chunk                    -> piece of the vocabulary's words
 	prefixWordVecs = 'y' // y chunk                    -> piece of the vocabulary's vectors
 )
@@ -86,8 +87,8 @@ func KeyCode(model, ord uint32) []byte { return key(prefixCode, model, ord) }
 // KeyPosting holds the rows of one block in which the latent is active.
 func KeyPosting(model, latent, block uint32) []byte { return key(prefixPosting, model, latent, block) }
 
-// KeyEdit holds a user's name for a latent.
-func KeyEdit(model, latent uint32) []byte { return key(prefixEdit, model, latent) }
+// KeyEdits holds what a user changed of the model's names.
+func KeyEdits(model uint32) []byte { return key(prefixEdits, model) }
 
 // Span is a range of keys [Lower, Upper).
 type Span struct{ Lower, Upper []byte }
@@ -122,7 +123,6 @@ func SpanFile(model uint32) Span  { return span(prefixFile, model) }
 func SpanStale(model uint32) Span { return span(prefixStale, model) }
 func SpanCodes(model uint32) Span { return span(prefixCode, model) }
 func SpanNames(model uint32) Span { return span(prefixNames, model) }
-func SpanEdits(model uint32) Span { return span(prefixEdit, model) }
 func SpanWords() Span             { return span(prefixWords) }
 func SpanWordVecs() Span          { return span(prefixWordVecs) }
 
@@ -135,7 +135,7 @@ func SpanLatent(model, latent uint32) Span { return span(prefixPosting, model, l
 // SpansOfModel are all spans that vanish with a model.
 func SpansOfModel(model uint32) []Span {
 	var spans []Span
-	for _, p := range []byte{prefixModel, prefixFile, prefixProgress, prefixStale, prefixCode, prefixPosting, prefixNames, prefixEdit} {
+	for _, p := range []byte{prefixModel, prefixFile, prefixProgress, prefixStale, prefixCode, prefixPosting, prefixNames, prefixEdits} {
 		spans = append(spans, span(p, model))
 	}
 	return spans
@@ -160,4 +160,9 @@ func LatentOfPosting(k []byte) (latent, block uint32, err error) {
 		return 0, 0, Corruptf("posting key %x", k)
 	}
 	return binary.BigEndian.Uint32(k[5:]), binary.BigEndian.Uint32(k[9:]), nil
+}
+
+// KnownPrefix reports whether a key of this store may start with b.
+func KnownPrefix(b byte) bool {
+	return strings.IndexByte("hiovdtxfmsgqcpnewy", b) >= 0
 }

@@ -1,0 +1,327 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/index/flat"
+	"github.com/saedb/saedb/index/sparse"
+	"github.com/saedb/saedb/internal/kv"
+	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/sae"
+	"github.com/saedb/saedb/sae/concept"
+)
+
+// source answers a query's questions from a snapshot.
+type source struct {
+	*Snapshot
+	model *modelRecord   // nil: none is active
+	names *concept.Names // edited; nil: none
+	words []string
+}
+
+var _ query.Source = (*source)(nil)
+
+func (s *Snapshot) source(ctx context.Context) (*source, error) {
+	src := &source{Snapshot: s}
+	rec, err := findModel(s.r, s.state, "")
+	if errors.Is(err, ErrNoModel) {
+		return src, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	src.model = &rec
+	_, src.names, err = s.names(ctx, "")
+	if errors.Is(err, ErrNoNames) {
+		return src, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	src.words, err = derive(ctx, s.naming, "words", func() ([]string, error) {
+		words := make([]string, len(src.names.Concepts))
+		for i, c := range src.names.Concepts {
+			words[i] = c.Word
+		}
+		return words, nil
+	})
+	return src, err
+}
+
+// live returns the ordinals of the items. The bitmap is shared.
+func (s *Snapshot) live(ctx context.Context) (*roaring.Bitmap, error) {
+	return derive(ctx, s.data, "live", func() (*roaring.Bitmap, error) {
+		live := roaring.New()
+		span := kv.SpanItems()
+		for p, err := range s.r.Range(span.Lower, span.Upper) {
+			if err != nil {
+				return nil, err
+			}
+			ord, err := kv.Last(p.Key)
+			if err != nil {
+				return nil, err
+			}
+			live.Add(ord)
+			if live.GetCardinality()%4096 == 0 && ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
+		return live, nil
+	})
+}
+
+func (s *source) All(ctx context.Context) (*roaring.Bitmap, error) { return s.live(ctx) }
+
+func (s *source) ID(_ context.Context, ord uint32) (string, error) { return s.id(ord) }
+
+func (s *Snapshot) id(ord uint32) (string, error) {
+	v, ok, err := s.r.Get(kv.KeyItem(ord))
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", fmt.Errorf("ordinal %d: %w", ord, ErrNotFound)
+	}
+	rec, err := kv.DecodeItem(v)
+	return rec.ID, err
+}
+
+func (s *source) Ord(_ context.Context, id string) (uint32, bool, error) { return s.ord(id) }
+
+// Meta returns an item's metadata by the language's names; every item has a path.
+func (s *source) Meta(_ context.Context, ord uint32) (map[string]any, error) {
+	meta := map[string]any{}
+	v, ok, err := s.r.Get(kv.KeyMeta(ord))
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		if meta, err = kv.DecodeMeta(v); err != nil {
+			return nil, fmt.Errorf("metadata of ordinal %d: %w", ord, err)
+		}
+	}
+	if _, ok := meta["path"]; !ok {
+		if meta["path"], err = s.id(ord); err != nil {
+			return nil, err
+		}
+	}
+	return meta, nil
+}
+
+func (s *source) Model() (query.ModelInfo, bool) {
+	if s.model == nil {
+		return query.ModelInfo{}, false
+	}
+	return query.ModelInfo{Name: s.model.Name, Latents: s.model.M, K: s.model.K}, true
+}
+
+func (s *source) Concept(word string) (query.Concept, bool) {
+	if s.names == nil {
+		return query.Concept{}, false
+	}
+	c, ok := s.names.Concept(word)
+	if !ok {
+		return query.Concept{}, false
+	}
+	group := make([]query.Weight, len(c.Group))
+	for i, w := range c.Group {
+		group[i] = query.Weight(w)
+	}
+	return query.Concept{Word: c.Word, Group: group}, true
+}
+
+func (s *source) Words() []string { return s.words }
+
+func (s *source) LatentName(latent uint32) query.LatentName {
+	if s.names == nil || int(latent) >= len(s.names.Latents) {
+		return query.LatentName{}
+	}
+	n := s.names.Latents[latent]
+	name := query.LatentName{Word: n.Word, Score: n.Score, Margin: n.Margin}
+	for _, c := range n.RunnersUp {
+		name.RunnersUp = append(name.RunnersUp, c.Word)
+	}
+	return name
+}
+
+// Postings yields the items in whose code the latent is active.
+func (s *source) Postings(ctx context.Context, latent uint32) iter.Seq2[index.Posting, error] {
+	return func(yield func(index.Posting, error) bool) {
+		if s.model == nil {
+			yield(index.Posting{}, ErrNoModel)
+			return
+		}
+		span := kv.SpanLatent(s.model.number, latent)
+		for p, err := range s.r.Range(span.Lower, span.Upper) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(index.Posting{}, err)
+				return
+			}
+			_, block, err := kv.LatentOfPosting(p.Key)
+			more := true
+			if err == nil {
+				err = kv.EachPosting(block, p.Value, func(ord uint32, act float32) bool {
+					more = yield(index.Posting{Ord: ord, Act: act}, nil)
+					return more
+				})
+			}
+			if err != nil {
+				yield(index.Posting{}, fmt.Errorf("latent %d: %w", latent, err))
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+type statsKey struct{ latent uint32 }
+
+func (s *source) LatentStats(ctx context.Context, latent uint32) (query.LatentStats, error) {
+	return derive(ctx, s.data, statsKey{latent}, func() (query.LatentStats, error) {
+		var st query.LatentStats
+		for p, err := range s.Postings(ctx, latent) {
+			if err != nil {
+				return st, err
+			}
+			st.Count++
+			st.Max = max(st.Max, float64(p.Act))
+			st.Sum += float64(p.Act)
+		}
+		return st, nil
+	})
+}
+
+func (s *source) Code(_ context.Context, ord uint32) (sae.Code, error) {
+	if s.model == nil {
+		return sae.Code{}, ErrNoModel
+	}
+	c, ok, err := readCode(s.r, s.model.number, ord)
+	if err == nil && !ok {
+		err = kv.Corruptf("ordinal %d has no code", ord)
+	}
+	return c, err
+}
+
+func (s *source) Vector(_ context.Context, ord uint32) ([]float32, error) { return s.vector(ord) }
+
+func (s *Snapshot) vector(ord uint32) ([]float32, error) {
+	v, ok, err := s.r.Get(kv.KeyVector(ord))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, kv.Corruptf("ordinal %d has no vector", ord)
+	}
+	return kv.DecodeVector(nil, v, s.Dim())
+}
+
+func (s *source) Encode(x []float32) (sae.Code, error) {
+	if s.model == nil {
+		return sae.Code{}, ErrNoModel
+	}
+	if len(x) != s.model.D {
+		return sae.Code{}, fmt.Errorf("encode: %w: the vector has %d numbers, the database's have %d", ErrDim, len(x), s.model.D)
+	}
+	m, err := loadModel(context.Background(), s.naming, s.r, *s.model)
+	if err != nil {
+		return sae.Code{}, err
+	}
+	return m.Encode(sae.Code{}, x), nil
+}
+
+// NearDense scans all vectors, which are read into memory once for each commit that is queried.
+func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filter) ([]index.Hit, error) {
+	if s.Len() == 0 {
+		return nil, nil
+	}
+	x, err := derive(ctx, s.data, "flat", func() (*flat.Index, error) { return s.load(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	return x.Search(ctx, q, k, f)
+}
+
+func (s *source) load(ctx context.Context) (*flat.Index, error) {
+	x := flat.New(s.Dim(), s.d.opts.Threads)
+	buf := make([]float32, 0, s.Dim())
+	span := kv.SpanVectors()
+	for p, err := range s.r.Range(span.Lower, span.Upper) {
+		if err == nil && x.Len()%256 == 0 {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return nil, err
+		}
+		if buf, err = kv.DecodeVector(buf[:0], p.Value, s.Dim()); err != nil {
+			return nil, fmt.Errorf("ordinal %d: %w", ord, err)
+		}
+		if err := x.Put(ord, buf); err != nil {
+			return nil, kv.Corruptf("ordinal %d: %w", ord, err)
+		}
+	}
+	return x, nil
+}
+
+// NearLatent walks the postings of c's latents; the norms of all codes are computed once for each commit that is queried.
+func (s *source) NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error) {
+	if s.model == nil {
+		return nil, ErrNoModel
+	}
+	terms := make([]index.Term, len(c.Latents))
+	for i, l := range c.Latents {
+		terms[i] = index.Term{Latent: l, W: c.Acts[i]}
+	}
+	norms, err := derive(ctx, s.data, "norms", func() ([]float32, error) {
+		return sparse.Norms(ctx, s, uint32(s.model.M))
+	})
+	if err != nil {
+		return nil, err
+	}
+	norm := func(ord uint32) (float32, error) {
+		if int(ord) >= len(norms) {
+			return 0, kv.Corruptf("ordinal %d has postings and no norm", ord)
+		}
+		return norms[ord], nil
+	}
+	return sparse.Cosine(ctx, s, norm, terms, k, f)
+}
+
+// TextVector asks the caller's text encoder, and without one the stored vocabulary.
+func (s *source) TextVector(ctx context.Context, text string) ([]float32, string, error) {
+	if embed := s.d.opts.Embed; embed != nil {
+		v, err := embed(ctx, text)
+		if err != nil {
+			return nil, "", fmt.Errorf("encode the text %q: %w", text, err)
+		}
+		if s.Dim() != 0 && len(v) != s.Dim() {
+			return nil, "", fmt.Errorf("encode the text %q: %w: the encoder gave %d numbers, the database's vectors have %d", text, ErrDim, len(v), s.Dim())
+		}
+		u, _, err := unit(v, 0)
+		return u, "", err
+	}
+	b, err := s.vocab(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	i, ok := b.place[text]
+	if !ok || b.vocab.Vectors == nil {
+		return nil, "", fmt.Errorf("%w for %q, and it is no word of the stored vocabulary: use one of its words, or open the database with an encoder", ErrNoEmbedder, text)
+	}
+	return slices.Clone(b.vocab.Vector(i)), fmt.Sprintf("%q is the vocabulary's text vector", text), nil
+}
