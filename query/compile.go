@@ -387,7 +387,7 @@ func (c *compiler) conceptGroup(n syntax.Name) (*fires, error) {
 	if !known {
 		return nil, c.fail(n.Span, c.didYouMean(n.Text), "unknown concept %q", n.Text)
 	}
-	return c.group("concept = "+syntax.Name{Text: concept.Word}.String(), n, concept.Group), nil
+	return c.group("concept = "+syntax.Name{Text: concept.Word}.String(), concept.Group), nil
 }
 
 // latentGroup resolves the number of a latent.
@@ -396,12 +396,12 @@ func (c *compiler) latentGroup(n syntax.Name) (*fires, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.group(fmt.Sprint("latent = ", latent), n, []Weight{{Latent: latent, W: 1}}), nil
+	return c.group(fmt.Sprint("latent = ", latent), []Weight{{Latent: latent, W: 1}}), nil
 }
 
 // group makes a condition without threshold and weight.
-func (c *compiler) group(text string, n syntax.Name, group []Weight) *fires {
-	g := &fires{text: text, at: n.Span, group: group, weight: 1, postings: -1}
+func (c *compiler) group(text string, group []Weight) *fires {
+	g := &fires{text: text, group: group, weight: 1, postings: -1}
 	for _, w := range group {
 		g.names = append(g.names, c.LatentName(w.Latent).Word)
 	}

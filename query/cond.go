@@ -31,10 +31,12 @@ type cond interface {
 	plan(t *tree)
 }
 
-// A hit is an item and its score.
+// A hit is an item and its score. Where no condition that scores let the item
+// through, its score is 0 and takes no part in folds.
 type hit struct {
-	ord   uint32
-	score float64
+	ord    uint32
+	score  float64
+	scored bool
 }
 
 // findHits is c.hits, and remembers who was let through where why is asked for.
@@ -59,7 +61,6 @@ func ordinals(hits []hit) *roaring.Bitmap {
 // score of an item is weight * sum of W*activation over the group.
 type fires struct {
 	text      string // as the language writes it, without threshold and weight
-	at        syntax.Span
 	group     []Weight // by descending weight
 	names     []string // of the latents of the group
 	threshold *syntax.Threshold
@@ -103,7 +104,7 @@ func (f *fires) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit
 		if f.threshold != nil && !holds(f.threshold.Op, h.Score, limit) || wanted != within && !within.Contains(h.Ord) {
 			continue
 		}
-		hits = append(hits, hit{h.Ord, f.weight * float64(h.Score)})
+		hits = append(hits, hit{h.Ord, f.weight * float64(h.Score), true})
 	}
 	return hits, nil
 }
@@ -254,7 +255,6 @@ func (o *anyOf) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit
 	if within != nil {
 		unscored.And(within)
 	}
-	unscored.AndNot(ordinals(either))
 	return o.fold.united(either, zeroHits(unscored)), nil
 }
 
@@ -381,14 +381,21 @@ const (
 	foldMax fold = "max"
 )
 
-func (f fold) of(a, b float64) float64 {
-	switch f {
-	case foldMin:
-		return min(a, b)
-	case foldMax:
-		return max(a, b)
+// of folds two hits of one item.
+func (f fold) of(a, b hit) hit {
+	switch {
+	case !a.scored:
+		return b
+	case !b.scored:
+		return a
+	case f == foldMin:
+		a.score = min(a.score, b.score)
+	case f == foldMax:
+		a.score = max(a.score, b.score)
+	default:
+		a.score += b.score
 	}
-	return a + b
+	return a
 }
 
 // plan says how a condition's score is made, where it has one.
@@ -409,7 +416,7 @@ func (f fold) shared(a, b []hit) []hit {
 		case a[0].ord > b[0].ord:
 			b = b[1:]
 		default:
-			out = append(out, hit{a[0].ord, f.of(a[0].score, b[0].score)})
+			out = append(out, f.of(a[0], b[0]))
 			a, b = a[1:], b[1:]
 		}
 	}
@@ -429,7 +436,7 @@ func (f fold) united(a, b []hit) []hit {
 		case a[0].ord > b[0].ord:
 			out, b = append(out, b[0]), b[1:]
 		default:
-			out = append(out, hit{a[0].ord, f.of(a[0].score, b[0].score)})
+			out = append(out, f.of(a[0], b[0]))
 			a, b = a[1:], b[1:]
 		}
 	}

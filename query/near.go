@@ -68,7 +68,7 @@ func (n *near) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	hits := make([]hit, 0, len(found))
 	for _, h := range found {
 		if n.dense || h.Score > 0 { // codes without a common latent are not near
-			hits = append(hits, hit{h.Ord, float64(h.Score)})
+			hits = append(hits, hit{h.Ord, float64(h.Score), true})
 		}
 	}
 	best, err := n.tails.rank(ctx, r, n.tails.atLeast(hits), top)

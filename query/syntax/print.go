@@ -19,13 +19,6 @@ func (q *Query) String() string {
 	return p.b.String()
 }
 
-// Format returns an expression in its canonical form.
-func Format(x Expr) string {
-	p := &printer{}
-	x.writeExpr(p, levelOr)
-	return p.b.String()
-}
-
 // A printer collects words, with single spaces between them.
 type printer struct{ b strings.Builder }
 
