@@ -60,7 +60,7 @@ func ordinals(hits []hit) *roaring.Bitmap {
 // fires asks for activation: of one latent, or of the group of a concept. The
 // score of an item is weight * sum of W*activation over the group.
 type fires struct {
-	text      string // as the language writes it, without threshold and weight
+	text      string   // as the language writes it, without threshold and weight
 	group     []Weight // by descending weight
 	names     []string // of the latents of the group
 	threshold *syntax.Threshold
@@ -112,6 +112,9 @@ func (f *fires) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit
 // activations returns the items in which a group fires, by ascending ordinal,
 // with the sum of W*activation: term at a time, by ascending latent, in float32.
 func activations(ctx context.Context, src Source, group []Weight, within *roaring.Bitmap) ([]index.Hit, error) {
+	if len(group) == 1 {
+		return activationsOfOne(ctx, src, group[0], within)
+	}
 	terms := slices.Clone(group)
 	slices.SortFunc(terms, func(a, b Weight) int { return cmp.Compare(a.Latent, b.Latent) })
 	var acc sparse.Accumulator
@@ -121,6 +124,20 @@ func activations(ctx context.Context, src Source, group []Weight, within *roarin
 		}
 	}
 	return slices.Collect(acc.All(within)), nil
+}
+
+// activationsOfOne is activations for a group of one latent: its postings are the answer.
+func activationsOfOne(ctx context.Context, src Source, w Weight, within *roaring.Bitmap) ([]index.Hit, error) {
+	var found []index.Hit
+	for p, err := range src.Postings(ctx, w.Latent) {
+		if err != nil {
+			return nil, err
+		}
+		if within == nil || within.Contains(p.Ord) {
+			found = append(found, index.Hit{Ord: p.Ord, Score: w.W * p.Act})
+		}
+	}
+	return found, ctx.Err()
 }
 
 func (f *fires) plan(t *tree) {
