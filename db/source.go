@@ -321,7 +321,7 @@ func (s *source) TextVector(ctx context.Context, text string) ([]float32, string
 	}
 	i, ok := b.place[text]
 	if !ok || b.vocab.Vectors == nil {
-		return nil, "", fmt.Errorf("%w for %q, and it is no word of the stored vocabulary: use one of its words, or open the database with an encoder", ErrNoEmbedder, text)
+		return nil, "", fmt.Errorf("%q: %w, and the text is no word of the vocabulary", text, ErrNoEmbedder)
 	}
-	return slices.Clone(b.vocab.Vector(i)), fmt.Sprintf("%q is the vocabulary's text vector", text), nil
+	return slices.Clone(b.vocab.Vector(i)), "the vector of the stored word", nil
 }

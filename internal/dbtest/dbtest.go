@@ -11,6 +11,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/sae"
+	"github.com/saedb/saedb/sae/concept"
 )
 
 // Dir is the folder of every database that MustOpen opens, in its own file system.
@@ -62,5 +64,41 @@ func MustCheck(t testing.TB, d *db.DB) {
 	t.Helper()
 	for err := range d.Check(context.Background()) {
 		t.Errorf("check: %v", err)
+	}
+}
+
+// Model returns a small autoencoder of random rows, the same for the same arguments.
+func Model(d, m, k int, seed uint64) *sae.Model {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	fill := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		return x
+	}
+	return &sae.Model{
+		D: d, M: m, K: k, Scale: 1,
+		Wenc: fill(m * d), Wdec: fill(m * d), Benc: make([]float32, m), Bdec: make([]float32, d),
+		Info: sae.Info{Name: "random", Seed: seed},
+	}
+}
+
+// Names calls latent i wordi, and binds each word to its latent alone.
+func Names(m int) *concept.Names {
+	n := &concept.Names{Latents: make([]concept.Name, m)}
+	for i := range n.Latents {
+		word := fmt.Sprintf("word%03d", i)
+		n.Latents[i] = concept.Name{Word: word, Score: 0.5, Margin: 0.1}
+		n.Concepts = append(n.Concepts, concept.Concept{Word: word, Group: []concept.Weight{{Latent: uint32(i), W: 1}}})
+	}
+	return n
+}
+
+// Must ends the test on an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

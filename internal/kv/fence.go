@@ -2,33 +2,51 @@ package kv
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// errFenced answers every change that a failed store still tries to make to its folder.
-var errFenced = errors.New("the store has failed: no more writes")
-
-// fence is a vfs.FS whose changes stop at once and for good when it falls.
+// fence is the vfs.FS that Pebble writes through. The first change that fails is the last: the store is marked failed,
+// and that goroutine, like every other that tries to change something afterwards, stops for good inside the call.
 //
-// Pebble's own goroutines may survive a failure of the store and go on writing; another Store may by then have
-// opened the same folder. The fence makes that harmless: after fall, the old store can read its open files and
-// change nothing, and the folder's lock is free.
+// Returning the error would be no kindness. Pebble answers it with Logger.Fatalf in some places, with a panic in
+// others (a folder that does not sync, a log that cannot be made), and unwinding either runs its deferred unlocks of
+// mutexes that are not locked there, which ends the process and cannot be recovered. So no failed write ever returns
+// to Pebble. Its other goroutines can no longer harm the folder either, which another Store may have opened by then.
+// The goroutines stopped are few, and stay until the process ends.
 type fence struct {
 	vfs.FS
-	fallen atomic.Bool
+	fail   func(error)   // marks the store failed; set by newGuard
+	failed chan struct{} // closed once it has; set by newGuard
 
 	mu    sync.Mutex
-	locks []io.Closer // guarded by mu; released by fall's caller through release
+	locks []io.Closer // taken by Pebble; guarded by mu
 }
 
-func (f *fence) fall() { f.fallen.Store(true) }
+// pass stops the goroutine if the store has failed.
+func (f *fence) pass() {
+	select {
+	case <-f.failed:
+		select {}
+	default:
+	}
+}
 
-// release gives back the folder locks that Pebble took and, having failed, will not give back.
+// after ends a change of the kind op to name that gave err: it returns if that was no failure of the disk.
+func (f *fence) after(op, name string, err error) error {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f.fail(fmt.Errorf("%s %s: %w", op, name, err))
+	select {}
+}
+
+// release gives back the folder locks that a failed Pebble took and will not give back.
 func (f *fence) release() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -40,77 +58,62 @@ func (f *fence) release() error {
 	return err
 }
 
-func (f *fence) check() error {
-	if f.fallen.Load() {
-		return errFenced
-	}
-	return nil
-}
-
 // file wraps what an opening call returned.
-func (f *fence) file(file vfs.File, err error) (vfs.File, error) {
+func (f *fence) file(name string, file vfs.File, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &fencedFile{File: file, fence: f}, nil
+	return &fencedFile{File: file, fence: f, name: name}, nil
 }
 
 func (f *fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.file(f.FS.Create(name, c))
+	f.pass()
+	file, err := f.FS.Create(name, c)
+	return f.file(name, file, f.after("create", name, err))
 }
 
 func (f *fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.file(f.FS.OpenReadWrite(name, c, opts...))
+	f.pass()
+	file, err := f.FS.OpenReadWrite(name, c, opts...)
+	return f.file(name, file, f.after("open", name, err))
 }
 
 func (f *fence) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.file(f.FS.ReuseForWrite(oldname, newname, c))
+	f.pass()
+	file, err := f.FS.ReuseForWrite(oldname, newname, c)
+	return f.file(newname, file, f.after("rename to", newname, err))
 }
 
-func (f *fence) OpenDir(name string) (vfs.File, error) { return f.file(f.FS.OpenDir(name)) }
-
-func (f *fence) Link(oldname, newname string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	return f.FS.Link(oldname, newname)
+func (f *fence) OpenDir(name string) (vfs.File, error) {
+	file, err := f.FS.OpenDir(name)
+	return f.file(name, file, err)
 }
 
 func (f *fence) Rename(oldname, newname string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	return f.FS.Rename(oldname, newname)
+	f.pass()
+	return f.after("rename to", newname, f.FS.Rename(oldname, newname))
+}
+
+func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
+	f.pass()
+	return f.after("make", dir, f.FS.MkdirAll(dir, perm))
+}
+
+// Pebble copes with the failure of the following: it copies what it cannot link, and tidies up another time.
+
+func (f *fence) Link(oldname, newname string) error {
+	f.pass()
+	return f.FS.Link(oldname, newname)
 }
 
 func (f *fence) Remove(name string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
+	f.pass()
 	return f.FS.Remove(name)
 }
 
 func (f *fence) RemoveAll(name string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
+	f.pass()
 	return f.FS.RemoveAll(name)
-}
-
-func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
-	if err := f.check(); err != nil {
-		return err
-	}
-	return f.FS.MkdirAll(dir, perm)
 }
 
 func (f *fence) Lock(name string) (io.Closer, error) {
@@ -142,46 +145,38 @@ func (o *onceCloser) Close() error {
 type fencedFile struct {
 	vfs.File
 	fence *fence
+	name  string
 }
 
 func (f *fencedFile) Write(p []byte) (int, error) {
-	if err := f.fence.check(); err != nil {
-		return 0, err
-	}
-	return f.File.Write(p)
+	f.fence.pass()
+	n, err := f.File.Write(p)
+	return n, f.fence.after("write", f.name, err)
 }
 
 func (f *fencedFile) WriteAt(p []byte, off int64) (int, error) {
-	if err := f.fence.check(); err != nil {
-		return 0, err
-	}
-	return f.File.WriteAt(p, off)
+	f.fence.pass()
+	n, err := f.File.WriteAt(p, off)
+	return n, f.fence.after("write", f.name, err)
 }
 
 func (f *fencedFile) Preallocate(off, n int64) error {
-	if err := f.fence.check(); err != nil {
-		return err
-	}
+	f.fence.pass()
 	return f.File.Preallocate(off, n)
 }
 
 func (f *fencedFile) Sync() error {
-	if err := f.fence.check(); err != nil {
-		return err
-	}
-	return f.File.Sync()
+	f.fence.pass()
+	return f.fence.after("sync", f.name, f.File.Sync())
 }
 
 func (f *fencedFile) SyncTo(n int64) (bool, error) {
-	if err := f.fence.check(); err != nil {
-		return false, err
-	}
-	return f.File.SyncTo(n)
+	f.fence.pass()
+	full, err := f.File.SyncTo(n)
+	return full, f.fence.after("sync", f.name, err)
 }
 
 func (f *fencedFile) SyncData() error {
-	if err := f.fence.check(); err != nil {
-		return err
-	}
-	return f.File.SyncData()
+	f.fence.pass()
+	return f.fence.after("sync", f.name, f.File.SyncData())
 }

@@ -1,25 +1,24 @@
 package kv
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 )
 
-// guard keeps a failing Pebble from taking the process, or a caller, with it.
+// guard keeps a failing Pebble from taking the process, or a caller, with it. It knows of a failure in three ways: a
+// change of the folder fails (fence.go), Pebble calls Logger.Fatalf, or a flush or compaction reports an error. The
+// first cause is kept, and from then on every call returns ErrFailed.
 //
-// Pebble reports what it cannot survive through Logger.Fatalf and relies on that call not returning. There are three
-// kinds of goroutine it may happen on: one of Pebble's own, one that run started, and a caller's that is reading.
-// The first two are ended by runtime.Goexit; a caller's goroutine is not ours to end, so there Fatalf panics with
-// fatal{}, which protect turns into the error. Either way the cause is kept, the fence falls, and every later call
-// returns ErrFailed.
+// Fatalf must not return and must not unwind (see fence), so it stops its goroutine for good. That may be one of
+// Pebble's own, or one that run started: run does not wait for it. Only on a caller's goroutine, which is reading, does
+// Fatalf panic, and protect turns that into the error.
 type guard struct {
 	dir    string
 	log    *slog.Logger
-	fence  *fence
 	failed chan struct{} // closed by fail
 
 	mu    sync.Mutex
@@ -27,11 +26,10 @@ type guard struct {
 }
 
 func newGuard(dir string, log *slog.Logger, f *fence) *guard {
-	return &guard{dir: dir, log: log, fence: f, failed: make(chan struct{})}
+	g := &guard{dir: dir, log: log, failed: make(chan struct{})}
+	f.fail, f.failed = g.fail, g.failed
+	return g
 }
-
-// fatal is what Fatalf panics with on a caller's goroutine.
-type fatal struct{}
 
 // fail marks the store failed; the first cause is kept.
 func (g *guard) fail(cause error) {
@@ -41,7 +39,6 @@ func (g *guard) fail(cause error) {
 		return
 	}
 	g.cause = fmt.Errorf("%w: %s: %w", ErrFailed, g.dir, classify(cause))
-	g.fence.fall()
 	close(g.failed)
 	g.log.Error("database failed", "dir", g.dir, "cause", cause)
 }
@@ -59,22 +56,20 @@ func (g *guard) err() error {
 }
 
 // run calls f, which may write or wait for Pebble, on a goroutine of its own and returns f's error, or ErrFailed as
-// soon as the store fails: a failed Pebble may hold its locks for ever, and then f never returns.
+// soon as the store fails: f may then never return.
 func (g *guard) run(f func() error) error {
 	if err := g.err(); err != nil {
 		return err
 	}
 	done := make(chan error, 1)
 	go func() {
-		returned := false
 		defer func() {
-			if !returned { // Fatalf ended this goroutine
-				done <- nil
+			if r := recover(); r != nil {
+				g.log.Error("panic in pebble", "dir", g.dir, "panic", r, "stack", string(debug.Stack()))
+				g.fail(fmt.Errorf("panic: %v", r))
 			}
 		}()
-		err := f()
-		returned = true
-		done <- err
+		done <- f()
 	}()
 	select {
 	case err := <-done:
@@ -86,6 +81,9 @@ func (g *guard) run(f func() error) error {
 		return g.err()
 	}
 }
+
+// fatal is what Fatalf panics with on a caller's goroutine.
+type fatal struct{}
 
 // protect calls f, which only reads, on the caller's goroutine.
 func (g *guard) protect(f func() error) (err error) {
@@ -116,21 +114,21 @@ func (g *guard) Errorf(format string, args ...any) {
 
 // Fatalf marks the store failed. It does not return.
 func (g *guard) Fatalf(format string, args ...any) {
-	cause := fmt.Errorf(strings.ReplaceAll(format, "%+v", "%v"), args...)
+	text := fmt.Sprintf(strings.ReplaceAll(format, "%+v", "%v"), args...)
+	var cause error
 	for _, a := range args {
-		if err, ok := a.(error); ok { // %v hides it from errors.Is
-			cause = hidden{text: cause.Error(), cause: err}
-			break
+		if err, ok := a.(error); ok {
+			cause = err
 		}
 	}
-	g.fail(cause)
+	g.fail(hidden{text: text, cause: cause})
 	if calledFrom("kv.(*guard).protect") {
 		panic(fatal{})
 	}
-	runtime.Goexit()
+	select {}
 }
 
-// hidden is an error with one text and another error as its cause.
+// hidden is an error with one text and another error, which may be nil, as its cause.
 type hidden struct {
 	text  string
 	cause error
@@ -141,7 +139,7 @@ func (h hidden) Unwrap() error { return h.cause }
 
 // calledFrom reports whether a function whose name ends in suffix is on this goroutine's stack.
 func calledFrom(suffix string) bool {
-	pcs := make([]uintptr, 128)
+	pcs := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for {
 		f, more := frames.Next()
@@ -157,8 +155,5 @@ func calledFrom(suffix string) bool {
 // background is told of errors in Pebble's flushes and compactions. Pebble would try again for ever while writes
 // pile up behind; a database that cannot write its tables has failed. What was acknowledged is in the log.
 func (g *guard) background(err error) {
-	if errors.Is(err, errFenced) {
-		return
-	}
-	g.fail(fmt.Errorf("background write: %w", err))
+	g.fail(fmt.Errorf("background work: %w", err))
 }

@@ -14,7 +14,7 @@ const mergerName = "saedb.merge.1"
 
 // merger returns the rule by which Batch.Merge adds an operand to a value, chosen by the key's first byte:
 // posting blocks take the union, the last operand winning per row (a weight of 0 removes the row);
-// counters take the sum, and a counter of 0 is no key.
+// counters take the sum, and a sum of 0 is empty.
 func merger() *pebble.Merger {
 	return &pebble.Merger{
 		Name: mergerName,
@@ -48,20 +48,16 @@ func (m *valueMerger) MergeOlder(v []byte) error {
 	return m.check(v)
 }
 
-func (m *valueMerger) Finish(includesBase bool) ([]byte, io.Closer, error) {
-	v, _, closer, err := m.DeletableFinish(includesBase)
-	return v, closer, err
-}
-
-// DeletableFinish folds the operands. Without the base value a removal must stay: there may be something older to
-// remove.
-func (m *valueMerger) DeletableFinish(includesBase bool) (value []byte, empty bool, _ io.Closer, err error) {
+// Finish folds the operands. Without the base value a removal must stay: there may be something older to remove.
+//
+// What folds to nothing stays as an empty value. Pebble offers to drop it (DeletableValueMerger), but v2.1.7 panics in
+// a compaction that does so below an open snapshot.
+func (m *valueMerger) Finish(includesBase bool) (value []byte, _ io.Closer, err error) {
 	if m.postings {
-		value = foldPostings(slices.Concat(m.operands...), includesBase)
-	} else {
-		value, err = foldCounter(m.operands, includesBase)
+		return foldPostings(slices.Concat(m.operands...), includesBase), nil, nil
 	}
-	return value, includesBase && len(value) == 0, nil, err
+	value, err = foldCounter(m.operands, includesBase)
+	return value, nil, err
 }
 
 // foldPostings sorts concatenated posting records by row, keeps the last of each row, and drops removals if final.

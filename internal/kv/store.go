@@ -69,7 +69,7 @@ func Open(dir string, o Options) (s *Store, fresh bool, err error) {
 			log.Error("corrupt file", "dir", dir, "path", info.Path, "details", info.Details)
 		},
 	}
-	if err := inspect(f, dir, o); err != nil {
+	if err := inspect(f.FS, dir, o); err != nil {
 		return nil, false, err
 	}
 	s = &Store{dir: dir, readOnly: o.ReadOnly, fence: f, guard: g, snaps: map[*Snapshot]struct{}{}}
@@ -82,7 +82,7 @@ func Open(dir string, o Options) (s *Store, fresh bool, err error) {
 		return err
 	})
 	if err != nil {
-		f.fall()
+		g.fail(err) // whatever Pebble started stops
 		return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), f.release())
 	}
 	s.writeHolder()
@@ -181,7 +181,7 @@ func isSharing(err error) bool {
 }
 
 func (s *Store) writeHolder() {
-	f, err := s.fence.Create(s.fence.PathJoin(s.dir, holderFile), vfs.WriteCategoryUnspecified)
+	f, err := s.fence.FS.Create(s.fence.PathJoin(s.dir, holderFile), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return
 	}
@@ -261,7 +261,7 @@ func (s *Store) Close() error {
 	s.snaps = nil
 	s.mu.Unlock()
 
-	_ = s.fence.Remove(s.fence.PathJoin(s.dir, holderFile))
+	_ = s.fence.FS.Remove(s.fence.PathJoin(s.dir, holderFile))
 	err := s.guard.run(func() error {
 		var err error
 		for snap := range snaps {
@@ -269,11 +269,8 @@ func (s *Store) Close() error {
 		}
 		return errors.Join(err, s.db.Close())
 	})
-	if failure := s.guard.err(); failure != nil {
-		err = failure
-	}
 	if err != nil {
-		s.fence.fall()
+		s.guard.fail(err)
 		err = errors.Join(fmt.Errorf("close %s: %w", s.dir, err), s.fence.release())
 	}
 	return err

@@ -1,0 +1,365 @@
+package db_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/internal/dbtest"
+	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/query/querytest"
+	"github.com/saedb/saedb/sae"
+	"github.com/saedb/saedb/sae/concept"
+)
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// TestQueryScripts runs the scripts of query/querytest on a database.
+func TestQueryScripts(t *testing.T) {
+	datadriven.Walk(t, "../query/querytest/testdata", func(t *testing.T, path string) {
+		querytest.RunScript(t, path, func(t *testing.T, data *querytest.Data) query.Source {
+			d := dbtest.MustOpen(t)
+			load(t, d, data)
+			s, err := d.Snapshot()
+			dbtest.Must(t, err)
+			t.Cleanup(s.Close)
+			dbtest.MustCheck(t, d)
+			src, err := db.SourceOf(ctx, s)
+			dbtest.Must(t, err)
+			return src
+		})
+	})
+}
+
+// load puts what a script describes into d, the identity as its autoencoder.
+func load(t *testing.T, d *db.DB, data *querytest.Data) {
+	t.Helper()
+	for _, it := range data.Items {
+		_, err := d.Put(ctx, db.Item{ID: it.ID, Vec: it.Vec, Meta: it.Meta})
+		dbtest.Must(t, err)
+	}
+	if len(data.Texts) > 0 {
+		v := &concept.Vocab{}
+		for _, text := range sortedKeys(data.Texts) {
+			v.Words, v.Vectors, v.D = append(v.Words, text), append(v.Vectors, data.Texts[text]...), len(data.Texts[text])
+		}
+		dbtest.Must(t, d.SetVocab(ctx, v))
+	}
+	if data.Latents == 0 || len(data.Items) == 0 {
+		return
+	}
+	m := &sae.Model{D: len(data.Items[0].Vec), M: data.Latents, K: data.K, Scale: 1}
+	m.Wenc, m.Benc, m.Bdec = make([]float32, m.M*m.D), make([]float32, m.M), make([]float32, m.D)
+	for i := range min(m.M, m.D) {
+		m.Wenc[i*m.D+i] = 1
+	}
+	m.Wdec = m.Wenc
+	dbtest.Must(t, d.AddModel(ctx, "identity", m))
+	dbtest.Must(t, d.Activate(ctx, "identity"))
+	n := &concept.Names{Latents: make([]concept.Name, m.M)}
+	for l, name := range data.Names {
+		n.Latents[l] = concept.Name{Word: name.Word, Score: name.Score, Margin: name.Margin}
+		for _, w := range name.RunnersUp {
+			n.Latents[l].RunnersUp = append(n.Latents[l].RunnersUp, concept.Candidate{Word: w})
+		}
+	}
+	for _, word := range sortedKeys(data.Concepts) {
+		c := concept.Concept{Word: word}
+		for _, w := range data.Concepts[word].Group {
+			c.Group = append(c.Group, concept.Weight(w))
+		}
+		n.Concepts = append(n.Concepts, c)
+	}
+	dbtest.Must(t, d.SetNames(ctx, "", n))
+}
+
+// TestLifeAgainstAMap does random things to a database and to a map, and compares after each few: items, codes and
+// postings are those of the map, through replacing, deleting, switching autoencoders and reopening.
+func TestLifeAgainstAMap(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { life(t, seed, 120) })
+	}
+}
+
+func life(t *testing.T, seed uint64, steps int) {
+	rng := rand.New(rand.NewPCG(seed, 99))
+	fs := vfs.NewMem()
+	open := func() *db.DB {
+		o := dbtest.Options(fs)
+		o.Tune = func(p *pebble.Options) { p.FS = fs; p.MemTableSize = 64 << 10 }
+		d, err := db.Open(ctx, dbtest.Dir, o)
+		dbtest.Must(t, err)
+		return d
+	}
+	d := open()
+	defer func() { d.Close() }()
+	models := map[string]*sae.Model{"a": dbtest.Model(6, 20, 3, 1), "b": dbtest.Model(6, 30, 5, 2)}
+	items := map[string]db.Item{}
+	active := ""
+	for step := range steps {
+		switch op := rng.IntN(12); {
+		case op < 6 || len(items) == 0:
+			pool := dbtest.Items(40, 6, rng.Uint64N(3))
+			batch := pool[rng.IntN(30):]
+			batch = batch[:1+rng.IntN(min(10, len(batch)))]
+			_, err := d.Put(ctx, batch...)
+			dbtest.Must(t, err)
+			for _, it := range batch {
+				items[it.ID] = it
+			}
+		case op < 8:
+			id := fmt.Sprintf("i%04d", rng.IntN(40))
+			n, err := d.Delete(ctx, id)
+			dbtest.Must(t, err)
+			if _, there := items[id]; there != (n == 1) {
+				t.Fatalf("seed %d step %d: delete %s: %d", seed, step, id, n)
+			}
+			delete(items, id)
+		case op == 8:
+			name := string("ab"[rng.IntN(2)])
+			dbtest.Must(t, d.AddModel(ctx, name, models[name]))
+			dbtest.Must(t, d.EncodeAll(ctx, name, 1, nil))
+		case op == 9:
+			name := string("ab"[rng.IntN(2)])
+			dbtest.Must(t, d.AddModel(ctx, name, models[name]))
+			dbtest.Must(t, d.Activate(ctx, name))
+			active = name
+		case op == 10:
+			name := string("ab"[rng.IntN(2)])
+			if err := d.DropModel(ctx, name); err != nil && !errors.Is(err, db.ErrActive) && !errors.Is(err, db.ErrNotFound) {
+				t.Fatal(err)
+			} else if err == nil && name == active {
+				t.Fatalf("seed %d step %d: the active autoencoder was dropped", seed, step)
+			}
+		case op == 11:
+			dbtest.Must(t, d.Close())
+			d = open()
+		}
+		if step%10 == 9 {
+			compare(t, d, items, models[active], active)
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d, after step %d", seed, step)
+		}
+	}
+}
+
+// compare holds the database against the map: items, codes of the active autoencoder, and postings.
+func compare(t *testing.T, d *db.DB, items map[string]db.Item, m *sae.Model, active string) {
+	t.Helper()
+	dbtest.MustCheck(t, d)
+	got := map[string]db.Item{}
+	for it, err := range d.All(ctx) {
+		dbtest.Must(t, err)
+		got[it.ID] = it
+	}
+	if !slices.Equal(sortedKeys(got), sortedKeys(items)) {
+		t.Errorf("items %v, want %v", sortedKeys(got), sortedKeys(items))
+	}
+	for id, it := range items {
+		if !reflect.DeepEqual(got[id].Meta, it.Meta) {
+			t.Errorf("%s: metadata %v, want %v", id, got[id].Meta, it.Meta)
+		}
+	}
+	if active == "" {
+		return
+	}
+	for c, err := range d.Codes(ctx, "") {
+		dbtest.Must(t, err)
+		if want := m.Encode(sae.Code{}, got[c.ID].Vec); !reflect.DeepEqual(c.Code, want) {
+			t.Errorf("code of %s: %v, want %v", c.ID, c.Code, want)
+		}
+	}
+}
+
+func TestStaleCodesAreCaughtUp(t *testing.T) {
+	d := dbtest.MustOpen(t)
+	_, err := d.Put(ctx, dbtest.Items(20, 6, 1)...)
+	dbtest.Must(t, err)
+	a, b := dbtest.Model(6, 20, 3, 1), dbtest.Model(6, 30, 5, 2)
+	dbtest.Must(t, d.AddModel(ctx, "a", a))
+	dbtest.Must(t, d.AddModel(ctx, "b", b))
+	dbtest.Must(t, d.Activate(ctx, "a"))
+	var seen []int
+	dbtest.Must(t, d.EncodeAll(ctx, "b", 2, func(done, total int) { seen = append(seen, done, total) }))
+	if !slices.Equal(seen, []int{20, 20, 20, 20}) {
+		t.Errorf("progress %v", seen)
+	}
+	_, err = d.Put(ctx, dbtest.Items(25, 6, 2)...) // 20 replaced, 5 new
+	dbtest.Must(t, err)
+	list, err := d.Models(ctx)
+	dbtest.Must(t, err)
+	if !list[0].Encoded || list[1].Encoded {
+		t.Errorf("encoded: %v %v, want true false", list[0].Encoded, list[1].Encoded)
+	}
+	dbtest.Must(t, d.Activate(ctx, "b"))
+	items := map[string]db.Item{}
+	for _, it := range dbtest.Items(25, 6, 2) {
+		items[it.ID] = it
+	}
+	compare(t, d, items, b, "b")
+	dbtest.Must(t, d.Activate(ctx, "a"))
+	compare(t, d, items, a, "a")
+	dbtest.Must(t, d.DropModel(ctx, "b"))
+	if err := d.DropModel(ctx, "a"); !errors.Is(err, db.ErrActive) {
+		t.Errorf("drop of the active one: %v", err)
+	}
+	if _, err := d.Model(ctx, "b"); !errors.Is(err, db.ErrNotFound) {
+		t.Errorf("model after drop: %v", err)
+	}
+	dbtest.MustCheck(t, d)
+}
+
+func TestEncodeAllContinues(t *testing.T) {
+	d := dbtest.MustOpen(t)
+	items := dbtest.Items(2500, 4, 1)
+	_, err := d.Put(ctx, items...)
+	dbtest.Must(t, err)
+	dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(4, 8, 2, 1)))
+	once, cancel := context.WithCancel(ctx)
+	err = d.EncodeAll(once, "m", 1, func(done, _ int) {
+		if done == 1000 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("cancelled: %v", err)
+	}
+	dbtest.MustCheck(t, d)
+	first := 0
+	dbtest.Must(t, d.EncodeAll(ctx, "m", 1, func(done, _ int) {
+		if first == 0 {
+			first = done
+		}
+	}))
+	if first != 2000 {
+		t.Errorf("it went on to %d, want 2000", first)
+	}
+	dbtest.MustCheck(t, d)
+	if !func() bool { l, err := d.Models(ctx); return err == nil && l[0].Encoded }() {
+		t.Error("not all is encoded")
+	}
+}
+
+func TestModelsAreRefused(t *testing.T) {
+	d := dbtest.MustOpen(t)
+	if err := d.AddModel(ctx, "m", dbtest.Model(4, 8, 2, 1)); !errors.Is(err, db.ErrDim) {
+		t.Errorf("before the first vector: %v", err)
+	}
+	_, err := d.Put(ctx, dbtest.Items(3, 4, 1)...)
+	dbtest.Must(t, err)
+	if err := d.AddModel(ctx, "m", dbtest.Model(5, 8, 2, 1)); !errors.Is(err, db.ErrDim) {
+		t.Errorf("other width: %v", err)
+	}
+	if err := d.AddModel(ctx, "m", &sae.Model{D: 4, M: 8, K: 9}); !errors.Is(err, db.ErrModel) {
+		t.Errorf("invalid: %v", err)
+	}
+	dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(4, 8, 2, 1)))
+	dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(4, 8, 2, 1)))
+	if err := d.AddModel(ctx, "m", dbtest.Model(4, 8, 2, 2)); !errors.Is(err, db.ErrModel) {
+		t.Errorf("name taken: %v", err)
+	}
+	if _, err := d.Model(ctx, ""); !errors.Is(err, db.ErrNoModel) {
+		t.Errorf("active one: %v", err)
+	}
+	if _, err := d.Names(ctx, "m"); !errors.Is(err, db.ErrNoNames) {
+		t.Errorf("names: %v", err)
+	}
+	if err := d.SetNames(ctx, "m", dbtest.Names(7)); !errors.Is(err, db.ErrModel) {
+		t.Errorf("names of another model: %v", err)
+	}
+	if _, err := d.Vocab(ctx); !errors.Is(err, db.ErrNoVocab) {
+		t.Errorf("vocabulary: %v", err)
+	}
+}
+
+func TestNamesAndEdits(t *testing.T) {
+	d := dbtest.MustOpen(t)
+	_, err := d.Put(ctx, dbtest.Items(30, 4, 1)...)
+	dbtest.Must(t, err)
+	dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(4, 8, 2, 1)))
+	dbtest.Must(t, d.Activate(ctx, "m"))
+	dbtest.Must(t, d.SetNames(ctx, "", dbtest.Names(8)))
+	answer := func(text string) int {
+		n := 0
+		for _, err := range d.Query(ctx, text, nil) {
+			if err != nil {
+				return -1
+			}
+			n++
+		}
+		return n
+	}
+	before := answer("concept = word002 top 100")
+	if before < 1 {
+		t.Fatalf("word002 finds %d", before)
+	}
+	dbtest.Must(t, d.SetEdits(ctx, "m", concept.Edits{Set: map[uint32]string{2: "sea"}}))
+	dbtest.Must(t, d.SetNames(ctx, "m", dbtest.Names(8))) // named anew: the edit stays
+	if got := answer("concept = sea top 100"); got != before {
+		t.Errorf("sea finds %d, want %d", got, before)
+	}
+	if err := d.SetEdits(ctx, "m", concept.Edits{Set: map[uint32]string{99: "sea"}}); !errors.Is(err, concept.ErrEdit) {
+		t.Errorf("an edit of latent 99: %v", err)
+	}
+	given, err := d.Names(ctx, "m")
+	dbtest.Must(t, err)
+	if given.Latents[2].Word != "word002" {
+		t.Errorf("Names gives the edited name %q", given.Latents[2].Word)
+	}
+	st, err := d.ConceptStats(ctx, "m")
+	dbtest.Must(t, err)
+	if st.Rows != 30 || st.Counts[2] != before {
+		t.Errorf("stats: %d rows, latent 2 in %d codes, want 30 and %d", st.Rows, st.Counts[2], before)
+	}
+}
+
+// TestReadersBesideAWriter: a reader sees an item with its code in the lists, or neither.
+func TestReadersBesideAWriter(t *testing.T) {
+	d := dbtest.MustOpen(t)
+	_, err := d.Put(ctx, dbtest.Items(10, 6, 1)...)
+	dbtest.Must(t, err)
+	dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(6, 12, 3, 1)))
+	dbtest.Must(t, d.Activate(ctx, "m"))
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				for err := range d.Check(ctx) {
+					t.Errorf("check beside a writer: %v", err)
+				}
+				for _, err := range d.Query(ctx, "latent = 3 top 5", nil) {
+					if err != nil {
+						t.Errorf("query beside a writer: %v", err)
+					}
+				}
+			}
+		})
+	}
+	for seed := range uint64(15) {
+		_, err := d.Put(ctx, dbtest.Items(10+int(seed), 6, seed)...)
+		dbtest.Must(t, err)
+		_, err = d.Delete(ctx, fmt.Sprintf("i%04d", seed))
+		dbtest.Must(t, err)
+	}
+	close(stop)
+	wg.Wait()
+}
