@@ -57,10 +57,18 @@ func load(t *testing.T, d *db.DB, data *querytest.Data) {
 		}
 		dbtest.Must(t, d.SetVocab(ctx, v))
 	}
-	if data.Latents == 0 || len(data.Items) == 0 {
+	if data.Latents == 0 {
 		return
 	}
-	m := &sae.Model{D: len(data.Items[0].Vec), M: data.Latents, K: data.K, Scale: 1}
+	if len(data.Items) == 0 { // an autoencoder wants a database that had vectors
+		_, err := d.Put(ctx, db.Item{ID: "gone", Vec: slices.Repeat([]float32{1}, data.Latents)})
+		dbtest.Must(t, err)
+		_, err = d.Delete(ctx, "gone")
+		dbtest.Must(t, err)
+	}
+	st, err := d.Stats(ctx)
+	dbtest.Must(t, err)
+	m := &sae.Model{D: st.Dim, M: data.Latents, K: data.K, Scale: 1}
 	m.Wenc, m.Benc, m.Bdec = make([]float32, m.M*m.D), make([]float32, m.M), make([]float32, m.D)
 	for i := range min(m.M, m.D) {
 		m.Wenc[i*m.D+i] = 1
