@@ -36,7 +36,7 @@ type options struct {
 // OnStep has f called after every step. An error stops the run, which returns it.
 func OnStep(f func(Step) error) Option { return func(o *options) { o.onStep = f } }
 
-// Checkpoint has save called after every so many steps (0: only then) and when the
+// Checkpoint has save called after every so many steps (0: never), and when the
 // context is cancelled. save calls write once with a place for the checkpoint, and
 // should replace the last one only when write has succeeded.
 func Checkpoint(every int, save func(write func(io.Writer) error) error) Option {
