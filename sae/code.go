@@ -98,7 +98,6 @@ func (m *Model) EncodeBatch(dst []Code, x []float32, threads int) []Code {
 type encoder struct {
 	c, h []float32 // centred rows and their pre-activations
 	sel  vec.Selector
-	top  []uint32
 }
 
 func (e *encoder) encode(m *Model, x []float32) {
