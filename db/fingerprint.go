@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash"
 	"math"
@@ -13,11 +14,11 @@ import (
 	"github.com/saedb/saedb/internal/kv"
 )
 
-// Fingerprint returns one SHA-256 of the logical content: two databases with the same fingerprint give the same
+// Fingerprint returns one SHA-256, in hexadecimal, of the logical content: two databases with the same fingerprint give the same
 // answers, however they came about. It covers the space, the items by id (norm, vector, metadata, thumbnail), the
 // autoencoders by name (digest, codes by id, names, edits, which is active) and the vocabulary. It leaves out ordinals,
 // times of adding and everything that is derived.
-func (d *DB) Fingerprint(ctx context.Context) (sum [32]byte, err error) {
+func (d *DB) Fingerprint(ctx context.Context) (sum string, err error) {
 	err = d.view(func(s *Snapshot) error {
 		sum, err = s.Fingerprint(ctx)
 		return err
@@ -26,40 +27,40 @@ func (d *DB) Fingerprint(ctx context.Context) (sum [32]byte, err error) {
 }
 
 // Fingerprint is DB.Fingerprint of the snapshot.
-func (s *Snapshot) Fingerprint(ctx context.Context) ([32]byte, error) {
+func (s *Snapshot) Fingerprint(ctx context.Context) (string, error) {
 	f := fingerprint{h: sha256.New()}
 	space, ok, err := readSpace(s.r)
 	if err != nil {
-		return [32]byte{}, err
+		return "", err
 	}
 	if ok {
 		f.field("space", []byte(space.Encoder), []byte(space.WeightsSHA256), []byte(space.Preprocess), kv.AppendOrd(nil, uint32(space.Dim)))
 	}
 	if err := s.printItems(ctx, f); err != nil {
-		return [32]byte{}, err
+		return "", err
 	}
 	models, err := modelRecords(s.r)
 	if err != nil {
-		return [32]byte{}, err
+		return "", err
 	}
 	slices.SortFunc(models, func(a, b modelRecord) int { return strings.Compare(a.Name, b.Name) })
 	for _, rec := range models {
 		if err := s.printModel(ctx, f, rec); err != nil {
-			return [32]byte{}, fmt.Errorf("autoencoder %q: %w", rec.Name, err)
+			return "", fmt.Errorf("autoencoder %q: %w", rec.Name, err)
 		}
 	}
 	words, err := s.r.Blob(kv.SpanWords())
 	if err != nil {
-		return [32]byte{}, err
+		return "", err
 	}
 	vectors, err := s.r.Blob(kv.SpanWordVecs())
 	if err != nil {
-		return [32]byte{}, err
+		return "", err
 	}
 	if words != nil {
 		f.field("vocabulary", words, vectors)
 	}
-	return [32]byte(f.h.Sum(nil)), nil
+	return hex.EncodeToString(f.h.Sum(nil)), nil
 }
 
 // eachByID calls f for every item in the byte order of ids.
