@@ -43,6 +43,9 @@ type Info struct {
 	Steps   int    `json:"steps,omitempty"`
 	Config  string `json:"config,omitempty"`  // the training configuration, as JSON
 	Created string `json:"created,omitempty"` // RFC 3339, set by whoever ran the training
+
+	Training Metrics `json:"training,omitzero"` // over the rows trained on
+	Holdout  Metrics `json:"holdout,omitzero"`  // over rows kept back
 }
 
 // ErrModel marks every error about a model that is not well formed.
