@@ -66,11 +66,8 @@ func (f *trainFlags) resolve(rows int) (cfg train.Config, notes []string, err er
 	}
 	cfg.Seed = f.seed
 	cfg.Holdout = 0 // which rows are held out is decided, and recorded, by ids
-	if cfg.Threads = f.threads; cfg.Threads == 0 {
-		cfg.Threads = runtime.GOMAXPROCS(0)
-	}
-	if cfg.Threads < 0 {
-		return cfg, nil, fmt.Errorf("--threads is %d: it must not be negative", f.threads)
+	if cfg.Threads, err = threads(f.threads); err != nil {
+		return cfg, nil, err
 	}
 	if cfg.K > cfg.Latents {
 		if f.set("k") {
@@ -108,3 +105,17 @@ func errBackend(name string) error {
 	}
 	return hint(fmt.Errorf("unknown backend %q", name), "backends are auto, cpu and cuda")
 }
+
+// threads is the number of goroutines that --threads asks for.
+func threads(n int) (int, error) {
+	if n < 0 {
+		return 0, fmt.Errorf("--threads is %d: it must not be negative", n)
+	}
+	if n == 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	return n, nil
+}
+
+// maxThreads is what a command without --threads uses.
+func maxThreads() int { return runtime.GOMAXPROCS(0) }

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/internal/npy"
+	"github.com/saedb/saedb/sae"
+	"github.com/saedb/saedb/sae/concept"
+)
+
+// nameOptions is what was asked of name.
+type nameOptions struct {
+	vocab, vectors         string
+	by, center, weigh, sae string
+	group, threads         int
+}
+
+// assign says how latents and words are matched.
+func (o nameOptions) assign() concept.Options {
+	return concept.Options{By: o.by, Center: o.center, Weigh: o.weigh, Group: o.group}
+}
+
+func newNameCmd(a *app) *cobra.Command {
+	var o nameOptions
+	cmd := &cobra.Command{
+		Use:   "name",
+		Short: "Name the latents from a vocabulary",
+		Long: `Give every latent the word that fits it best, and every word the group of latents
+that answers for it. --vocab is a list of words, one a line; --vocab-vectors an
+.npy with one row for each line, from the text side of the encoder that made the
+pictures' vectors. Both are kept in the database: without --vocab the stored
+vocabulary is used again.
+
+"name set", "name hide" and "name merge" are kept apart and applied on top, so
+they survive naming again.`,
+		Example: `  saectl name --vocab words.txt --vocab-vectors words.npy
+  saectl name --by word --center image`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
+				return runName(cmd.Context(), a, d, o)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.vocab, "vocab", "", "words, one a line")
+	f.StringVar(&o.vectors, "vocab-vectors", "", "their vectors (.npy), one row for each line")
+	f.StringVar(&o.by, "by", "", "match a latent's decoder row with the word (decoder), or encode the word (word) (default decoder)")
+	f.StringVar(&o.center, "center", "", "see directions from the origin (none), the mean word (vocab) or the mean picture (image) (default vocab)")
+	f.StringVar(&o.weigh, "weigh", "", "weigh a concept's latents by their decoder rows (decoder) or by the encoded word (code) (default decoder)")
+	f.IntVar(&o.group, "group", 0, "most latents of a concept (default: from the number of latents)")
+	f.StringVar(&o.sae, "sae", "", "the autoencoder to name (default: the active one)")
+	cmd.AddCommand(newNameSetCmd(a), newNameHideCmd(a), newNameMergeCmd(a))
+	return cmd
+}
+
+// nameOutcome is what naming has come to.
+type nameOutcome struct {
+	SAE      string `json:"sae,omitempty"` // empty: only the vocabulary was stored
+	Words    int    `json:"words"`
+	Latents  int    `json:"latents,omitempty"`
+	Named    int    `json:"named,omitempty"`
+	Concepts int    `json:"concepts,omitempty"`
+}
+
+func (o nameOutcome) String() string {
+	if o.SAE == "" {
+		return fmt.Sprintf("%s words stored; saectl train names latents by them", thousands(o.Words))
+	}
+	return fmt.Sprintf("%s: %s of %s latents named from %s words; %s concepts can be asked for",
+		o.SAE, thousands(o.Named), thousands(o.Latents), thousands(o.Words), thousands(o.Concepts))
+}
+
+func runName(ctx context.Context, a *app, d *db.DB, o nameOptions) error {
+	if err := o.assign().Validate(); err != nil {
+		return hint(err, "--by is decoder or word; --center none, vocab or image; --weigh decoder or code; --group not negative")
+	}
+	v, err := o.vocabulary(ctx, a, d)
+	if err != nil {
+		return err
+	}
+	name, m, err := chosenModel(ctx, d, o.sae)
+	if errors.Is(err, db.ErrNoModel) && o.sae == "" && o.vocab != "" {
+		return a.printOutcome(nameOutcome{Words: len(v.Words)}, nameOutcome{Words: len(v.Words)}.String())
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := nameLatents(ctx, d, name, m, v, o.assign()); err != nil {
+		return err
+	}
+	names, err := d.EditedNames(ctx, name)
+	if err != nil {
+		return err
+	}
+	out := nameOutcome{SAE: name, Words: len(v.Words), Latents: len(names.Latents), Concepts: len(names.Concepts)}
+	for _, n := range names.Latents {
+		if n.Word != "" {
+			out.Named++
+		}
+	}
+	return a.printOutcome(out, out.String())
+}
+
+// vocabulary reads the given vocabulary and stores it, or returns the stored one.
+func (o nameOptions) vocabulary(ctx context.Context, a *app, d *db.DB) (*concept.Vocab, error) {
+	if o.vocab == "" && o.vectors != "" {
+		return nil, hint(errors.New("--vocab-vectors without --vocab"), "give the words that the rows belong to")
+	}
+	if o.vocab == "" {
+		v, err := d.Vocab(ctx)
+		if errors.Is(err, db.ErrNoVocab) {
+			return nil, hint(errors.New("the database has no vocabulary"), "give one: saectl name --vocab words.txt --vocab-vectors words.npy")
+		}
+		return v, err
+	}
+	if o.vectors == "" {
+		return nil, hint(errors.New("the words need vectors, and this version has no text encoder"), "give --vocab-vectors words.npy, one row for each line of --vocab")
+	}
+	v, err := readVocab(a, o.vocab, o.vectors)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.SetVocab(ctx, v); err != nil {
+		return nil, hint(err, "the words' vectors must come from the encoder that made the pictures' vectors")
+	}
+	return v, nil
+}
+
+func readVocab(a *app, words, vectors string) (*concept.Vocab, error) {
+	f, err := os.Open(words)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := npy.ReadFile(vectors)
+	if err != nil {
+		return nil, err
+	}
+	v, report, err := concept.ReadVocab(f, m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", words, err)
+	}
+	if report.Kept < report.Lines {
+		a.note("%s: %s", words, report)
+	}
+	return v, nil
+}
+
+// chosenModel returns the autoencoder called name, or the active one.
+func chosenModel(ctx context.Context, d *db.DB, name string) (string, *sae.Model, error) {
+	models, err := d.Models(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, info := range models {
+		if info.Name == name || name == "" && info.Active {
+			m, err := d.Model(ctx, info.Name)
+			return info.Name, m, err
+		}
+	}
+	if name != "" {
+		return "", nil, hint(fmt.Errorf("%w called %q", db.ErrNoModel, name), "saectl models lists those there are")
+	}
+	return "", nil, hint(fmt.Errorf("%w: none has been trained yet", db.ErrNoModel), "saectl train makes one")
+}
+
+// nameLatents names the latents of a stored model, keeps the names, and returns
+// how many concepts there are.
+func nameLatents(ctx context.Context, d *db.DB, name string, m *sae.Model, v *concept.Vocab, o concept.Options) (int, error) {
+	if v.D != m.D {
+		return 0, hint(fmt.Errorf("the words' vectors are %d wide, the pictures' %d", v.D, m.D), "take the vectors of the encoder that made the pictures' vectors")
+	}
+	stats, err := d.ConceptStats(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	names, err := concept.Assign(m, v, stats, o)
+	if err != nil {
+		return 0, err
+	}
+	return len(names.Concepts), d.SetNames(ctx, name, names)
+}

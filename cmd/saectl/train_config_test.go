@@ -1,0 +1,52 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// TestTrainFlags reads command lines as train does and shows what they come to.
+func TestTrainFlags(t *testing.T) {
+	for _, c := range []struct {
+		line string
+		rows int
+		want string // in the error or the notes; empty: neither
+	}{
+		{"", 5000, ""},
+		{"--preset seed", 10549, ""},
+		{"--latents 64", 5000, ""},
+		{"--latents 16", 5000, "k is 2: the preset's 32 is more than the 16 latents"},
+		{"--latents 16 --k 17", 5000, "--k 17 is more than the 16 latents"},
+		{"", 100, "a batch of 128 is larger than the data"},
+		{"", 1000, "4,096 latents for 1,000 rows"},
+		{"--preset best", 5000, `unknown preset "best"`},
+		{"--variant batchtopk", 5000, "is not trained by this version"},
+		{"--variant tokp", 5000, "unknown variant"},
+		{"--backend cuda", 5000, "no CUDA backend"},
+		{"--backend tpu", 5000, "unknown backend"},
+		{"--epochs 0", 5000, "--epochs is 0"},
+		{"--batch -1", 5000, "--batch is -1"},
+		{"--threads -1", 5000, "--threads is -1"},
+		{"--lr 0", 5000, "learning rate"},
+		{"--lr NaN", 5000, "learning rate"},
+	} {
+		var f trainFlags
+		flags := pflag.NewFlagSet("train", pflag.ContinueOnError)
+		f.register(flags)
+		if err := flags.Parse(strings.Fields(c.line)); err != nil {
+			t.Fatal(err)
+		}
+		cfg, notes, err := f.resolve(c.rows)
+		said := strings.Join(notes, "; ")
+		if err != nil {
+			said = err.Error()
+		} else if cfg.Threads < 1 || cfg.Holdout != 0 {
+			t.Errorf("%q: %d threads, holdout %v", c.line, cfg.Threads, cfg.Holdout)
+		}
+		if !strings.Contains(said, c.want) || (c.want == "") != (said == "") {
+			t.Errorf("%q on %d rows says %q, want %q", c.line, c.rows, said, c.want)
+		}
+	}
+}
