@@ -143,8 +143,8 @@ func bounds(p query.Pred, t kv.Type) []kv.Span {
 	case query.Eq, query.In:
 		var spans []kv.Span
 		for _, v := range p.Values {
-			if v, ok := as(v, t); ok {
-				at := kv.PrefixIndex(p.Field, v)
+			if w, ok := as(v, t); ok {
+				at := kv.PrefixIndex(p.Field, w)
 				spans = append(spans, kv.Span{Lower: at, Upper: kv.After(at)})
 			} else if isNumber(v) && (t == kv.Int || t == kv.Float) {
 				return []kv.Span{all}

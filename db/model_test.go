@@ -310,9 +310,9 @@ func TestNamesAndEdits(t *testing.T) {
 		}
 		return n
 	}
-	before := answer("concept = word002 top 100")
+	before := answer("concept = word0002 top 100")
 	if before < 1 {
-		t.Fatalf("word002 finds %d", before)
+		t.Fatalf("word0002 finds %d", before)
 	}
 	dbtest.Must(t, d.SetEdits(ctx, "m", concept.Edits{Set: map[uint32]string{2: "sea"}}))
 	dbtest.Must(t, d.SetNames(ctx, "m", dbtest.Names(8))) // named anew: the edit stays
@@ -324,7 +324,7 @@ func TestNamesAndEdits(t *testing.T) {
 	}
 	given, err := d.Names(ctx, "m")
 	dbtest.Must(t, err)
-	if given.Latents[2].Word != "word002" {
+	if given.Latents[2].Word != "word0002" {
 		t.Errorf("Names gives the edited name %q", given.Latents[2].Word)
 	}
 	st, err := d.ConceptStats(ctx, "m")

@@ -18,6 +18,9 @@ func (d *DB) SetNames(ctx context.Context, model string, n *concept.Names) error
 	if _, err := n.WriteTo(&file); err != nil {
 		return fmt.Errorf("names of autoencoder %q: %w", model, err)
 	}
+	if _, err := concept.ReadNames(bytes.NewReader(file.Bytes())); err != nil { // never store what does not come back
+		return fmt.Errorf("names of autoencoder %q: %w", model, err)
+	}
 	return d.update(ctx, func(w *writer) error {
 		rec, err := findModel(w.r, w.state, model)
 		if err != nil {

@@ -88,7 +88,7 @@ func Model(d, m, k int, seed uint64) *sae.Model {
 func Names(m int) *concept.Names {
 	n := &concept.Names{Latents: make([]concept.Name, m)}
 	for i := range n.Latents {
-		word := fmt.Sprintf("word%03d", i)
+		word := fmt.Sprintf("word%04d", i)
 		n.Latents[i] = concept.Name{Word: word, Score: 0.5, Margin: 0.1}
 		n.Concepts = append(n.Concepts, concept.Concept{Word: word, Group: []concept.Weight{{Latent: uint32(i), W: 1}}})
 	}

@@ -43,6 +43,7 @@ type Store struct {
 	calls  int                    // calls in flight and open cursors
 	snaps  map[*Snapshot]struct{} // open snapshots, closed by Close at the latest
 	closed bool                   // set first thing by Close: no new calls
+	wrote  bool                   // something was committed
 }
 
 // Open opens the database in dir. fresh reports that it holds no key at all: it was made just now, or by a process
@@ -267,6 +268,9 @@ func (s *Store) Close() error {
 		for snap := range snaps {
 			err = errors.Join(err, snap.p.Close())
 		}
+		if s.wrote { // else the next Open has to replay the log, each time if it is read-only
+			err = errors.Join(err, s.db.Flush())
+		}
 		return errors.Join(err, s.db.Close())
 	})
 	if err != nil {
@@ -327,6 +331,9 @@ func (b *Batch) Commit() error {
 	if b.s.readOnly {
 		return ErrReadOnly
 	}
+	b.s.mu.Lock()
+	b.s.wrote = true
+	b.s.mu.Unlock()
 	return b.s.use(func() error { return b.b.Commit(pebble.Sync) })
 }
 

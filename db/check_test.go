@@ -1,0 +1,87 @@
+package db_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/internal/dbtest"
+	"github.com/saedb/saedb/internal/kv"
+)
+
+// TestCheckFinds spoils one thing at a time behind the database's back.
+func TestCheckFinds(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(b *kv.Batch)
+		says  string
+	}{
+		{"id map", func(b *kv.Batch) { b.Set(kv.KeyID("i0003"), kv.AppendOrd(nil, 4)) }, `id "i0003" leads to ordinal 4`},
+		{"id missing", func(b *kv.Batch) { b.Delete(kv.KeyID("i0003")) }, "19 ids for 20 items"},
+		{"vector missing", func(b *kv.Batch) { b.Delete(kv.KeyVector(2)) }, "ordinal 2 has no vector"},
+		{"vector short", func(b *kv.Batch) { b.Set(kv.KeyVector(2), []byte{1, 2, 3, 4}) }, "vector of 4 bytes, want 24"},
+		{"vector long", func(b *kv.Batch) { b.Set(kv.KeyVector(2), kv.AppendVector(nil, []float32{1, 1, 0, 0, 0, 0})) }, "norm 1.41"},
+		{"vector of nobody", func(b *kv.Batch) { b.Set(kv.KeyVector(99), kv.AppendVector(nil, make([]float32, 6))) }, "vector of ordinal 99"},
+		{"metadata", func(b *kv.Batch) { b.Set(kv.KeyMeta(2), []byte{9}) }, "metadata of 0 fields"},
+		{"other metadata", func(b *kv.Batch) { b.Set(kv.KeyMeta(2), kv.AppendMeta(nil, map[string]any{"meta.x": "y"})) }, "the metadata index lacks"},
+		{"index entry too many", func(b *kv.Batch) { b.Set(kv.KeyIndex("meta.year", int64(3), 2), nil) }, "the metadata index has 81 entries, the items make 80"},
+		{"field count", func(b *kv.Batch) { b.Merge(kv.KeyField("meta.year", kv.Int), kv.AppendCounter(nil, 2)) }, "the catalogue counts 22 items, there are 20"},
+		{"live count", func(b *kv.Batch) {
+			b.Set(kv.KeyState(), kv.AppendState(nil, kv.State{Next: 20, Live: 7, Dim: 6, Active: 1, NextModel: 2}))
+		}, "20 items are stored, the count says 7"},
+		{"next ordinal", func(b *kv.Batch) {
+			b.Set(kv.KeyState(), kv.AppendState(nil, kv.State{Next: 19, Live: 20, Dim: 6, Active: 1, NextModel: 2}))
+		}, "the next to give is 19"},
+		{"code missing", func(b *kv.Batch) { b.Delete(kv.KeyCode(1, 5)) }, "1 items have no code"},
+		{"code changed", func(b *kv.Batch) { b.Set(kv.KeyCode(1, 5), kv.AppendCode(nil, []uint32{1}, []float32{9})) }, "are not those of the"},
+		{"code too long", func(b *kv.Batch) {
+			b.Set(kv.KeyCode(1, 5), kv.AppendCode(nil, []uint32{1, 2, 3, 4}, []float32{9, 9, 9, 9}))
+		}, "4 latents, k is 3"},
+		{"code of a latent that is not", func(b *kv.Batch) { b.Set(kv.KeyCode(1, 5), kv.AppendCode(nil, []uint32{20}, []float32{9})) }, "latent 20 of 20"},
+		{"posting too many", func(b *kv.Batch) { b.Merge(kv.KeyPosting(1, 3, 0), kv.AppendPosting(nil, 77, 1)) }, "latent 3"},
+		{"posting broken", func(b *kv.Batch) { b.Set(kv.KeyPosting(1, 3, 0), []byte{1}) }, "posting block 0 of 1 bytes"},
+		{"model file", func(b *kv.Batch) { b.SetBlob(kv.SpanFile(1), []byte("not a model")) }, `autoencoder "m"`},
+		{"names", func(b *kv.Batch) { b.SetBlob(kv.SpanNames(1), []byte("not names")) }, `names of autoencoder "m"`},
+		{"no active model", func(b *kv.Batch) { b.Delete(kv.KeyModel(1)) }, "the active autoencoder, number 1, is missing"},
+		{"unknown key", func(b *kv.Batch) { b.Set([]byte("zebra"), nil) }, "unknown key"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fs := vfs.NewMem()
+			d := dbtest.MustOpenOn(t, fs)
+			_, err := d.Put(ctx, dbtest.Items(20, 6, 1)...)
+			dbtest.Must(t, err)
+			dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(6, 20, 3, 1)))
+			dbtest.Must(t, d.Activate(ctx, "m"))
+			dbtest.Must(t, d.SetNames(ctx, "m", dbtest.Names(20)))
+			dbtest.MustCheck(t, d)
+			dbtest.Must(t, d.Close())
+
+			s, _, err := kv.Open(dbtest.Dir, kv.Options{Tune: func(o *pebble.Options) { o.FS = fs }})
+			dbtest.Must(t, err)
+			b := s.Batch()
+			c.spoil(b)
+			dbtest.Must(t, b.Commit())
+			b.Close()
+			dbtest.Must(t, s.Close())
+
+			d = dbtest.MustOpenOn(t, fs)
+			var faults []string
+			for err := range d.Check(ctx) {
+				if !errors.Is(err, db.ErrCorrupt) {
+					t.Errorf("%v is not ErrCorrupt", err)
+				}
+				faults = append(faults, err.Error())
+			}
+			if !strings.Contains(strings.Join(faults, "\n"), c.says) {
+				t.Errorf("the check says %q, want %q", faults, c.says)
+			}
+			for range d.Check(ctx) { // one who stops early
+				break
+			}
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package kv
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// FuzzDecode gives arbitrary bytes to every decoder: an error that says so, or a value that encodes to bytes with the
+// same meaning; never a panic.
+func FuzzDecode(f *testing.F) {
+	f.Add(AppendFormat(nil, Format))
+	f.Add(AppendState(nil, State{Seq: 1, Next: 2}))
+	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3}))
+	f.Add(AppendCode(nil, []uint32{0, 5, 900}, []float32{1, 2, 3}))
+	f.Add(AppendMeta(nil, everyType()))
+	f.Add(AppendPosting(AppendPosting(nil, 1, 2), 3, 4))
+	for field, v := range everyType() {
+		if _, list := v.([]string); !list {
+			f.Add(KeyIndex(field, v, 77))
+		}
+	}
+	f.Fuzz(func(t *testing.T, v []byte) {
+		check := func(what string, err error, again func() any, first any) {
+			t.Helper()
+			if err != nil {
+				if !errors.Is(err, ErrCorrupt) {
+					t.Errorf("%s: %v is not ErrCorrupt", what, err)
+				}
+				return
+			}
+			if got := again(); !reflect.DeepEqual(got, first) {
+				t.Errorf("%s: %#v encodes to what reads as %#v", what, first, got)
+			}
+		}
+		format, err := DecodeFormat(v)
+		check("format", err, func() any { n, _ := DecodeFormat(AppendFormat(nil, format)); return n }, format)
+		state, err := DecodeState(v)
+		check("state", err, func() any { s, _ := DecodeState(AppendState(nil, state)); return s }, state)
+		item, err := DecodeItem(v)
+		check("item", err, func() any { i, _ := DecodeItem(AppendItem(nil, item)); return i }, item)
+		latents, acts, err := DecodeCode(nil, nil, v)
+		check("code", err, func() any { l, a, _ := DecodeCode(nil, nil, AppendCode(nil, latents, acts)); return [2]any{l, a} }, [2]any{latents, acts})
+		if meta, err := DecodeMeta(v); err != nil {
+			check("metadata", err, nil, nil)
+		} else if b := AppendMeta(nil, meta); !sameMeta(t, b) {
+			t.Errorf("metadata %v encodes to %x, which does not read", meta, b)
+		}
+		if e, err := DecodeIndex(v); err != nil {
+			check("index", err, nil, nil)
+		} else if len(v) > 0 && !e.Cut && len(v) <= LongValue && !bytes.Equal(KeyIndex(e.Field, e.Value, e.Ord), v) && !wildTime(e.Value) {
+			t.Errorf("index key %x reads as %+v, which is %x", v, e, KeyIndex(e.Field, e.Value, e.Ord))
+		}
+		n, err := DecodeCounter(v)
+		check("counter", err, func() any { n, _ := DecodeCounter(AppendCounter(nil, n)); return n }, n)
+		_, err = DecodeVector(nil, v, len(v)/4)
+		check("vector", err, func() any { return nil }, nil)
+		err = EachPosting(0, v, func(uint32, float32) bool { return true })
+		check("postings", err, func() any { return nil }, nil)
+		_, _, err = DecodeField(v)
+		check("field", err, func() any { return nil }, nil)
+		_, err = Last(v)
+		check("number", err, func() any { return nil }, nil)
+	})
+}
+
+func sameMeta(t *testing.T, b []byte) bool {
+	t.Helper()
+	meta, err := DecodeMeta(b)
+	return err == nil && bytes.Equal(AppendMeta(nil, meta), b)
+}
+
+// wildTime: seconds or nanoseconds that no time.Time normalises to itself.
+func wildTime(v any) bool {
+	_, ok := v.(time.Time)
+	return ok
+}
+
+func everyType() map[string]any {
+	return map[string]any{
+		"s": "text", "i": int64(-5), "f": -2.5, "b": true, "l": []string{"x", "y"},
+		"t": time.Date(2020, 1, 2, 3, 4, 5, 6, time.UTC),
+	}
+}
+
+// TestIndexOrder: byte order of index keys is the order of values.
+func TestIndexOrder(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(1960, 1, n, 0, 0, 0, n, time.UTC) }
+	for _, ascending := range [][]any{
+		{"", "\x00", "\x00\x00", "\x00\x01", "\x01", "a", "a\x00", "a\x00b", "aa", "b", strings.Repeat("z", LongValue-1), "é"},
+		{int64(math.MinInt64), int64(-2), int64(-1), int64(0), int64(1), int64(255), int64(256), int64(math.MaxInt64)},
+		{-math.MaxFloat64, -1.5, -math.SmallestNonzeroFloat64, 0.0, math.SmallestNonzeroFloat64, 0.5, 1.5, math.MaxFloat64},
+		{false, true},
+		{day(1), day(2), day(40), day(9999), day(99999)},
+	} {
+		for i := 1; i < len(ascending); i++ {
+			a, b := KeyIndex("f", ascending[i-1], math.MaxUint32), KeyIndex("f", ascending[i], 0)
+			if bytes.Compare(a, b) >= 0 {
+				t.Errorf("%v is not below %v: %x, %x", ascending[i-1], ascending[i], a, b)
+			}
+			e, err := DecodeIndex(b)
+			if err != nil || !reflect.DeepEqual(e, IndexEntry{Field: "f", Value: ascending[i]}) {
+				t.Errorf("%x reads as %+v, %v", b, e, err)
+			}
+		}
+	}
+	long := strings.Repeat("x", LongValue+1)
+	if e, err := DecodeIndex(KeyIndex("f", long, 1)); err != nil || !e.Cut || e.Value != long[:LongValue] {
+		t.Errorf("a long value: %+v, %v", e, err)
+	}
+}
+
+func TestBlobs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	s := mustOpen(t, crashable())
+	for _, size := range []int{3*chunkSize + 5, chunkSize, 1, 0} { // each in place of a larger one
+		data := make([]byte, size)
+		for i := range data {
+			data[i] = byte(rng.Uint32())
+		}
+		b := s.Batch()
+		b.SetBlob(SpanFile(9), data)
+		if err := b.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+		r, err := s.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Blob(SpanFile(9)); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%d bytes come back as %d, %v", size, len(got), err)
+		}
+		r.Close()
+	}
+	b := s.Batch()
+	b.Set(SpanFile(9).From(1).Lower, []byte("second"))
+	if err := b.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	r, err := s.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Blob(SpanFile(9)); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("without its first piece: %v", err)
+	}
+}
