@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+
+	"github.com/saedb/saedb/query"
 )
 
 // Exit statuses, as grep has them.
@@ -53,7 +54,8 @@ type report struct {
 	Error  string `json:"error"`
 	Offset *int   `json:"offset,omitempty"` // byte in the query text
 	Hint   string `json:"hint,omitempty"`
-	caret  string // the query line and a caret under the fault
+
+	rendered string // of a query error: all of it for people, with a caret under the fault
 }
 
 // explainError finds in err what is worth telling apart.
@@ -62,6 +64,10 @@ func explainError(err error) report {
 	var h *hinted
 	if errors.As(err, &h) {
 		r.Hint = h.hint
+	}
+	var q *query.Error
+	if errors.As(err, &q) {
+		r = report{Error: q.Msg, Offset: &q.Offset, Hint: q.Hint, rendered: q.Render()}
 	}
 	if errors.Is(err, context.Canceled) {
 		r = report{Error: "interrupted", Hint: "what is stored is kept: the same command continues"}
@@ -78,15 +84,14 @@ func (a *app) render(r report) {
 		_ = enc.Encode(r) // nobody is left to tell
 		return
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "saectl: %s\n", r.Error)
-	if r.caret != "" {
-		fmt.Fprintf(&b, "%s\n", strings.TrimRight(r.caret, "\n"))
+	text := r.rendered
+	if text == "" {
+		text = r.Error + "\n"
+		if r.Hint != "" {
+			text += "  " + r.Hint + "\n"
+		}
 	}
-	if r.Hint != "" {
-		fmt.Fprintf(&b, "  %s\n", r.Hint)
-	}
-	text := b.String()
+	text = "saectl: " + text
 	if a.errTerminal {
 		text = printable(text)
 	}

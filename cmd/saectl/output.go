@@ -38,6 +38,7 @@ func (a *app) printer(cols ...column) *printer {
 	p := &printer{a: a, cols: cols}
 	if a.format == formatTable {
 		p.table = newTable(cols, a.width)
+		p.table.headless = len(cols) == 1 && cols[0].Name == ""
 	}
 	return p
 }

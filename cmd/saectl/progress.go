@@ -39,6 +39,13 @@ func (a *app) progress(what string, total int) *progress {
 	return &progress{a: a, what: what, total: total, start: now, shown: now, silent: a.flags.quiet}
 }
 
+// expect says how much work there is, for work that finds out on the way.
+func (p *progress) expect(total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total = total
+}
+
 // update says that done things are finished; detail ("loss 0.012") is shown behind.
 func (p *progress) update(done int, detail string) {
 	p.mu.Lock()

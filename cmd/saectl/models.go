@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saedb/saedb/db"
+)
+
+func newModelsCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "models",
+		Short: "List, activate or drop the stored autoencoders",
+		Long: `List the stored autoencoders. One of them is active: it answers concept queries
+and encodes new items. Training adds one and makes it active; the one before
+stays until it is dropped.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withDB(cmd.Context(), db.Options{ReadOnly: true}, func(d *db.DB) error {
+				return listModels(cmd.Context(), a, d)
+			})
+		},
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "use NAME",
+			Short: "Make a stored autoencoder the active one",
+			Long: `Make a stored autoencoder the active one. Items that it has not seen are encoded
+first; interrupted, the same command continues.`,
+			Args: cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
+					return useModel(cmd.Context(), a, d, args[0])
+				})
+			},
+		},
+		&cobra.Command{
+			Use:   "drop NAME",
+			Short: "Remove an autoencoder that is not active, with its codes and names",
+			Args:  cobra.ExactArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
+					return dropModel(cmd.Context(), a, d, args[0])
+				})
+			},
+		},
+	)
+	return cmd
+}
+
+// modelView is an autoencoder as `models` and `stats` show it.
+type modelView struct {
+	Name    string    `json:"name"`
+	Active  bool      `json:"active"`
+	Latents int       `json:"latents"`
+	K       int       `json:"k"`
+	Dim     int       `json:"dim"`
+	Encoded bool      `json:"encoded"` // every item has a code of it
+	Named   bool      `json:"named"`   // its latents have names
+	Added   time.Time `json:"added"`
+	Digest  string    `json:"digest"`
+}
+
+func newModelView(m db.ModelInfo) modelView {
+	return modelView{
+		Name: m.Name, Active: m.Active, Latents: m.M, K: m.K, Dim: m.D,
+		Encoded: m.Encoded, Named: m.Named, Added: m.Added, Digest: m.Digest,
+	}
+}
+
+func (v modelView) line() line {
+	return line{JSON: v, Cells: []string{
+		v.Name, yes(v.Active), strconv.Itoa(v.Latents), strconv.Itoa(v.K), yes(v.Encoded), yes(v.Named),
+		v.Added.Format(time.RFC3339), fmt.Sprintf("%.12s", v.Digest),
+	}}
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func listModels(ctx context.Context, a *app, d *db.DB) error {
+	models, err := d.Models(ctx)
+	if err != nil {
+		return err
+	}
+	p := a.printer(column{Name: "name"}, column{Name: "active"}, column{Name: "latents", Right: true}, column{Name: "k", Right: true},
+		column{Name: "encoded"}, column{Name: "named"}, column{Name: "added"}, column{Name: "digest"})
+	for _, m := range models {
+		if err := p.print(newModelView(m).line()); err != nil {
+			return err
+		}
+	}
+	return p.close()
+}
+
+func useModel(ctx context.Context, a *app, d *db.DB, name string) error {
+	bar := a.progress("items encoded", 0)
+	err := d.EncodeAll(ctx, name, 0, func(done, total int) {
+		bar.expect(total)
+		bar.update(done, "")
+	})
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if err := d.Activate(ctx, name); err != nil {
+		return err
+	}
+	a.note("%s is active", name)
+	return nil
+}
+
+func dropModel(ctx context.Context, a *app, d *db.DB, name string) error {
+	if err := d.DropModel(ctx, name); err != nil {
+		return err
+	}
+	a.note("%s is dropped", name)
+	return nil
+}

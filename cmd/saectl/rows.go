@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/saedb/saedb/query"
+)
+
+// rowPrinter prints the rows of a query. All rows of one answer are of one kind
+// and have the same parts, so the first decides the columns.
+type rowPrinter struct {
+	a      *app
+	p      *printer
+	layout layout
+}
+
+// layout is how one kind of row becomes columns.
+type layout []rowColumn
+
+type rowColumn struct {
+	column
+	cell func(query.Row) string
+}
+
+func (r *rowPrinter) print(row query.Row) error {
+	if r.p == nil {
+		r.layout = layoutOf(row, number(r.a))
+		r.p = r.a.printer(r.layout.columns()...)
+	}
+	return r.p.print(line{JSON: row, Cells: r.layout.cells(row), Path: row.Path})
+}
+
+func (r *rowPrinter) close() error {
+	if r.p == nil {
+		r.p = r.a.printer()
+	}
+	return r.p.close()
+}
+
+func (l layout) columns() []column {
+	cols := make([]column, len(l))
+	for i, c := range l {
+		cols[i] = c.column
+	}
+	return cols
+}
+
+func (l layout) cells(row query.Row) []string {
+	cells := make([]string, len(l))
+	for i, c := range l {
+		cells[i] = c.cell(row)
+	}
+	return cells
+}
+
+// number returns how the app writes measured numbers: four decimals for eyes,
+// every digit for programs.
+func number(a *app) func(float64) string {
+	if a.format == formatTable {
+		return func(x float64) string { return strconv.FormatFloat(x, 'f', 4, 64) }
+	}
+	return func(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+}
+
+// layoutOf chooses the columns for rows like the given one.
+func layoutOf(row query.Row, num func(float64) string) layout {
+	left := func(name string, cell func(query.Row) string) rowColumn {
+		return rowColumn{column{Name: name}, cell}
+	}
+	right := func(name string, cell func(query.Row) string) rowColumn {
+		return rowColumn{column{Name: name, Right: true}, cell}
+	}
+	measure := func(name string, value func(query.Row) float64) rowColumn {
+		return right(name, func(r query.Row) string { return num(value(r)) })
+	}
+	rank := right("rank", func(r query.Row) string { return strconv.Itoa(r.Rank) })
+	latent := right("latent", func(r query.Row) string { return strconv.FormatUint(uint64(r.Latent), 10) })
+	word := left("concept", func(r query.Row) string { return r.Concept })
+	count := right("count", func(r query.Row) string { return strconv.Itoa(r.Count) })
+	density := measure("density", func(r query.Row) float64 { return r.Density })
+	largest := measure("max", func(r query.Row) float64 { return r.Max })
+	mean := measure("mean", func(r query.Row) float64 { return r.Mean })
+	activation := measure("activation", func(r query.Row) float64 { return r.Activation })
+	share := measure("share", func(r query.Row) float64 { return r.Share })
+	runnersUp := left("runners_up", func(r query.Row) string { return strings.Join(r.RunnersUp, ", ") })
+
+	switch row.Kind {
+	case query.KindExplain:
+		return layout{rank, latent, word, activation, share, runnersUp}
+	case query.KindPair:
+		other := measure("other", func(r query.Row) float64 { return r.Other })
+		return layout{rank, latent, word, activation, other, share, runnersUp}
+	case query.KindConcept:
+		group := left("latents", func(r query.Row) string { return joined(r.Latents) })
+		return layout{rank, word, count, density, largest, mean, group}
+	case query.KindLatent:
+		confidence := measure("confidence", func(r query.Row) float64 { return r.Confidence })
+		margin := measure("margin", func(r query.Row) float64 { return r.Margin })
+		return layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp}
+	case query.KindField:
+		field := left("field", func(r query.Row) string { return r.Name })
+		types := left("types", func(r query.Row) string { return strings.Join(r.Types, ", ") })
+		return layout{field, types, count}
+	case query.KindCount:
+		if row.By == "" {
+			return layout{count}
+		}
+		return layout{left(row.By, func(r query.Row) string { return fmt.Sprint(r.Value) }), count}
+	case query.KindPlan:
+		return layout{left("", func(r query.Row) string { return r.Text })}
+	}
+	score := measure("score", func(r query.Row) float64 { return r.Score })
+	id := left("id", func(r query.Row) string { return r.ID })
+	path := left("path", func(r query.Row) string { return r.Path })
+	image := layout{rank, score, id, path}
+	if row.Why != nil {
+		image = append(image, left("why", whyText))
+	}
+	if row.Meta != nil {
+		image = append(image, left("meta", metaText))
+	}
+	return image
+}
+
+// whyText is "dog 62%, snow 31%".
+func whyText(r query.Row) string {
+	words := make([]string, len(r.Why))
+	for i, w := range r.Why {
+		name := w.Concept
+		if name == "" {
+			name = fmt.Sprintf("latent %d", w.Latent)
+		}
+		words[i] = fmt.Sprintf("%s %.0f%%", name, 100*w.Share)
+	}
+	return strings.Join(words, ", ")
+}
+
+func metaText(r query.Row) string {
+	text, _ := json.Marshal(r.Meta) // plain values, which always marshal
+	return string(text)
+}
+
+func joined(numbers []uint32) string {
+	words := make([]string, len(numbers))
+	for i, n := range numbers {
+		words[i] = strconv.FormatUint(uint64(n), 10)
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saedb/saedb/db"
+)
+
+func newStatsCmd(a *app) *cobra.Command {
+	var fingerprint bool
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Show what the database holds",
+		Long: `Show what the database holds. With --fingerprint print one hash of its content
+(items, vectors, metadata, autoencoders, codes) on one line and nothing else;
+times, places and the order of writing are not in it, so two databases filled in
+different ways with the same content have the same.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withDB(cmd.Context(), db.Options{ReadOnly: true}, func(d *db.DB) error {
+				if fingerprint {
+					return printFingerprint(cmd.Context(), a, d)
+				}
+				return printStats(cmd.Context(), a, d)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&fingerprint, "fingerprint", false, "print one hash of the content and nothing else")
+	return cmd
+}
+
+func printFingerprint(ctx context.Context, a *app, d *db.DB) error {
+	sum, err := d.Fingerprint(ctx)
+	if err != nil {
+		return err
+	}
+	return a.write([]byte(hex.EncodeToString(sum[:]) + "\n"))
+}
+
+// statsView is a database's numbers as JSON.
+type statsView struct {
+	Dir    string      `json:"dir"`
+	Format int         `json:"format"`
+	Items  int         `json:"items"`
+	Dim    int         `json:"dim"`
+	Space  db.Space    `json:"space"`
+	Bytes  uint64      `json:"bytes"`
+	Active string      `json:"active"` // autoencoder that answers queries; empty: none
+	Models []modelView `json:"models"`
+	Fields []fieldView `json:"fields"`
+	Words  int         `json:"vocabulary"`
+}
+
+// fieldView is one metadata field.
+type fieldView struct {
+	Name  string   `json:"field"`
+	Types []string `json:"types"`
+	Count int      `json:"count"`
+}
+
+func printStats(ctx context.Context, a *app, d *db.DB) error {
+	st, err := d.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	v := statsView{
+		Dir: d.Dir(), Format: st.Format, Items: st.Items, Dim: st.Dim, Space: st.Space, Bytes: st.Bytes,
+		Active: st.Active, Models: []modelView{}, Fields: []fieldView{}, Words: st.Words,
+	}
+	for _, m := range st.Models {
+		v.Models = append(v.Models, newModelView(m))
+	}
+	for _, f := range st.Fields {
+		v.Fields = append(v.Fields, fieldView{f.Name, f.Types, f.Count})
+	}
+	return a.printObject(v, v.text())
+}
+
+// text is the numbers for eyes.
+func (v statsView) text() string {
+	pairs := []string{
+		"database", v.Dir,
+		"items", thousands(v.Items),
+		"space", v.Space.String(),
+		"on disk", fmt.Sprintf("%.1f MB", float64(v.Bytes)/1e6),
+		"vocabulary", thousands(v.Words) + " words",
+	}
+	for _, m := range v.Models {
+		about := fmt.Sprintf("%s: %s latents, k %d", m.Name, thousands(m.Latents), m.K)
+		for _, state := range []struct {
+			holds bool
+			word  string
+		}{{m.Active, "active"}, {!m.Encoded, "not all items encoded"}, {!m.Named, "no names"}} {
+			if state.holds {
+				about += ", " + state.word
+			}
+		}
+		pairs = append(pairs, "autoencoder", about)
+	}
+	for _, f := range v.Fields {
+		pairs = append(pairs, "field", fmt.Sprintf("%s: %s, in %s items", f.Name, strings.Join(f.Types, " or "), thousands(f.Count)))
+	}
+	return facts(pairs...)
+}
