@@ -14,7 +14,7 @@ func newCheckCmd(a *app) *cobra.Command {
 		Use:   "check",
 		Short: "Read the whole database and list every fault",
 		Long:  "Read everything the database holds and list every fault. Exit status 2 if there is one.",
-		Args:  cobra.NoArgs,
+		Args:  wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withDB(cmd.Context(), db.Options{ReadOnly: true}, func(d *db.DB) error {
 				return runCheck(cmd.Context(), a, d)

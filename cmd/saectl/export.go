@@ -39,7 +39,7 @@ appears under its name when it is complete; one that exists is refused without
 --force.`,
 		Example: `  saectl export --vectors v.npy --ids ids.txt --codes codes.npz
   saectl export --saelens sae/ --names names.csv`,
-		Args: cobra.NoArgs,
+		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runExport(cmd.Context(), a, f)
 		},

@@ -30,7 +30,7 @@ func newGetCmd(a *app) *cobra.Command {
 		Long: `Show one item as a JSON object, or several as rows in the order of the ids.
 Exit status 1 if one of them is not there.`,
 		Example: "  saectl get --vector photos/dog.jpg",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    wantArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			return a.withDB(cmd.Context(), db.Options{ReadOnly: true}, func(d *db.DB) error {
 				return runGet(cmd.Context(), a, d, ids, vector)

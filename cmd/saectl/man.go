@@ -14,7 +14,7 @@ func newManCmd(a *app) *cobra.Command {
 		Use:     "man DIR",
 		Short:   "Write a manual page for each command into a folder",
 		Example: "  saectl man ~/.local/share/man/man1",
-		Args:    cobra.ExactArgs(1),
+		Args:    wantArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return writeManPages(cmd.Root(), args[0])
 		},

@@ -18,7 +18,7 @@ func newModelsCmd(a *app) *cobra.Command {
 		Long: `List the stored autoencoders. One of them is active: it answers concept queries
 and encodes new items. Training adds one and makes it active; the one before
 stays until it is dropped.`,
-		Args: cobra.NoArgs,
+		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withDB(cmd.Context(), db.Options{ReadOnly: true}, func(d *db.DB) error {
 				return listModels(cmd.Context(), a, d)
@@ -31,7 +31,7 @@ stays until it is dropped.`,
 			Short: "Make a stored autoencoder the active one",
 			Long: `Make a stored autoencoder the active one. Items that it has not seen are encoded
 first; interrupted, the same command continues.`,
-			Args: cobra.ExactArgs(1),
+			Args: wantArgs(cobra.ExactArgs(1)),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
 					return useModel(cmd.Context(), a, d, args[0])
@@ -41,7 +41,7 @@ first; interrupted, the same command continues.`,
 		&cobra.Command{
 			Use:   "drop NAME",
 			Short: "Remove an autoencoder that is not active, with its codes and names",
-			Args:  cobra.ExactArgs(1),
+			Args:  wantArgs(cobra.ExactArgs(1)),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
 					return dropModel(cmd.Context(), a, d, args[0])

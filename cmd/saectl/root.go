@@ -59,3 +59,10 @@ elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
 	)
 	return root
 }
+
+// wantArgs makes a demand on positional arguments say how the command is called.
+func wantArgs(demand cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		return hint(demand(cmd, given), "usage: %s", cmd.UseLine())
+	}
+}

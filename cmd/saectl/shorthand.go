@@ -21,7 +21,7 @@ operand, such as: text "a dog".`,
 		Example: `  saectl explain a.jpg
   saectl explain a.jpg vs image b.jpg
   saectl explain a.jpg top 3`,
-		Args: cobra.MinimumNArgs(1),
+		Args: wantArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return printAnswer(cmd.Context(), a, "explain "+operandText(args), nil)
 		},
@@ -37,7 +37,7 @@ vectors: short for the query 'near image "ID" REST'. Instead of an ID there may
 be another operand, such as: text "a dog", or: vector FILE.npy.`,
 		Example: `  saectl near a.jpg top 5
   saectl near vector v.npy in dense where meta.year '>=' 2020`,
-		Args: cobra.MinimumNArgs(1),
+		Args: wantArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return printAnswer(cmd.Context(), a, "near "+operandText(args), nil)
 		},

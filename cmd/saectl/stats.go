@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -20,7 +19,7 @@ func newStatsCmd(a *app) *cobra.Command {
 (items, vectors, metadata, autoencoders, codes) on one line and nothing else;
 times, places and the order of writing are not in it, so two databases filled in
 different ways with the same content have the same.`,
-		Args: cobra.NoArgs,
+		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withDB(cmd.Context(), db.Options{ReadOnly: true}, func(d *db.DB) error {
 				if fingerprint {
@@ -39,7 +38,7 @@ func printFingerprint(ctx context.Context, a *app, d *db.DB) error {
 	if err != nil {
 		return err
 	}
-	return a.write([]byte(hex.EncodeToString(sum[:]) + "\n"))
+	return a.write([]byte(sum + "\n"))
 }
 
 // statsView is a database's numbers as JSON.

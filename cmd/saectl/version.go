@@ -21,7 +21,7 @@ func newVersionCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this binary",
-		Args:  cobra.NoArgs,
+		Args:  wantArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			v := binaryVersion()
 			if !a.chosen() {
