@@ -63,6 +63,8 @@ func (a *app) openDB(ctx context.Context, opts db.Options) (*db.DB, error) {
 	}
 	d, err := db.Open(ctx, dir, &opts)
 	switch {
+	case errors.Is(err, db.ErrNoDatabase) && opts.Create:
+		return nil, hint(fmt.Errorf("%s: something else is here, not a database", dir), "name a new or empty folder with --db")
 	case errors.Is(err, db.ErrNoDatabase):
 		return nil, hint(fmt.Errorf("%s: no database here", dir), creators)
 	case errors.Is(err, db.ErrLocked):

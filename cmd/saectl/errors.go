@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,7 +68,10 @@ func explainError(err error) report {
 	}
 	var q *query.Error
 	if errors.As(err, &q) {
-		r = report{Error: q.Msg, Offset: &q.Offset, Hint: q.Hint, rendered: q.Render()}
+		r = report{Error: q.Msg, Offset: &q.Offset, Hint: cmp.Or(q.Hint, r.Hint), rendered: q.Render()}
+		if q.Hint == "" && r.Hint != "" {
+			r.rendered += "  " + r.Hint + "\n" // what the command says about its query
+		}
 	}
 	if errors.Is(err, context.Canceled) {
 		r = report{Error: "interrupted", Hint: "what is stored is kept: the same command continues"}

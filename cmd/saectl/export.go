@@ -56,8 +56,8 @@ appears under its name when it is complete; one that exists is refused without
 	return cmd
 }
 
-// part is one file of an export.
-type part struct {
+// exportFile is one file of an export.
+type exportFile struct {
 	path  string
 	write func(io.Writer) error
 }
@@ -93,11 +93,11 @@ func runExport(ctx context.Context, a *app, f exportFlags) error {
 
 // exportParts returns the files that f asks for. What is missing in the
 // database is an error here, before the first file is written.
-func exportParts(ctx context.Context, d *db.DB, s *db.Snapshot, f exportFlags) ([]part, error) {
-	var parts []part
+func exportParts(ctx context.Context, d *db.DB, s *db.Snapshot, f exportFlags) ([]exportFile, error) {
+	var parts []exportFile
 	add := func(path string, write func(io.Writer) error) {
 		if path != "" {
-			parts = append(parts, part{path, write})
+			parts = append(parts, exportFile{path, write})
 		}
 	}
 	if f.vectors != "" && s.Len() == 0 {
@@ -211,14 +211,14 @@ func exportNames(w io.Writer, names *concept.Names) error {
 func digits(x float32) string { return strconv.FormatFloat(float64(x), 'g', -1, 32) }
 
 // saelensParts returns the files of a SAELens folder, which is made if missing.
-func saelensParts(m *sae.Model, dir string) ([]part, error) {
+func saelensParts(m *sae.Model, dir string) ([]exportFile, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
-	var parts []part
+	var parts []exportFile
 	err := sae.WriteSAELens(m, func(name string) (io.WriteCloser, error) {
 		data := &memoryFile{}
-		parts = append(parts, part{filepath.Join(dir, name), data.copyTo})
+		parts = append(parts, exportFile{filepath.Join(dir, name), data.copyTo})
 		return data, nil
 	})
 	return parts, err
