@@ -46,8 +46,10 @@ func Preset(name string) (Config, error) {
 	switch name {
 	case "default":
 		c := adam
-		c.Latents, c.K, c.Epochs = 4096, 32, 30
-		c.LR, c.Eps = 5e-4, 6.25e-10
+		// A rate of 2e-3 learns in 12 epochs of 22,500 CLIP vectors what 5e-4 does not in
+		// 20, and held-out rows gain as well; 20 epochs of 25,000 rows are 4,000 steps.
+		c.Latents, c.K, c.Epochs = 4096, 32, 20
+		c.LR, c.Eps = 2e-3, 6.25e-10
 		c.Standardise, c.UnitDecoder, c.Revive = true, true, 1
 		return c, nil
 	case "seed":
@@ -58,8 +60,9 @@ func Preset(name string) (Config, error) {
 		return c, nil
 	case "demo":
 		c := adam
-		c.Latents, c.K, c.Epochs = 1024, 24, 40
-		c.LR, c.Eps = 1e-3, 6.25e-10
+		// Few rows need many epochs; with k = 16 single latents match words better than with 24.
+		c.Latents, c.K, c.Epochs = 1024, 16, 60
+		c.LR, c.Eps = 2e-3, 6.25e-10
 		c.Standardise, c.UnitDecoder, c.Revive = true, true, 1
 		return c, nil
 	}
