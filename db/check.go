@@ -195,8 +195,11 @@ func (c *checker) index() error {
 	if err != nil {
 		return err
 	}
-	if n != c.entries && !c.fault("the metadata index has %d entries, the items make %d", n, c.entries) {
-		return nil
+	if n != c.entries {
+		c.fault("the metadata index has %d entries, the items make %d", n, c.entries)
+		if err := c.strayEntries(); err != nil || c.stopped {
+			return err
+		}
 	}
 	err = c.scan(kv.SpanFields(), func(p kv.Pair) bool {
 		n, err := kv.DecodeCounter(p.Value)
@@ -210,6 +213,21 @@ func (c *checker) index() error {
 		}
 	}
 	return err
+}
+
+// strayEntries names the entries of the metadata index that their items do not make. It reads an item for each entry.
+func (c *checker) strayEntries() error {
+	return c.scan(kv.SpanIndex(), func(p kv.Pair) bool {
+		e, err := kv.DecodeIndex(p.Key)
+		if err != nil {
+			return true // reported before
+		}
+		r, err := readRow(c.s.r, e.Ord, c.s.Dim())
+		if err != nil && r.rec.ID != "" || err == nil && indexKeys(r.rec.ID, r.meta, e.Ord)[string(p.Key)] {
+			return true
+		}
+		return c.fault("the metadata index has %s = %v for ordinal %d, item %q, which does not have it", e.Field, e.Value, e.Ord, r.rec.ID)
+	})
 }
 
 // models checks the models' files and names, their codes against the items, and their postings against the codes.
@@ -290,12 +308,8 @@ func (c *checker) codes(rec modelRecord) error {
 		return err
 	}
 	want := make([]tally, rec.M)
-	missing, err := c.tallyCodes(rec, want)
-	if err != nil {
+	if err := c.tallyCodes(rec, want); err != nil || c.stopped {
 		return err
-	}
-	if missing > 0 && !c.fault("autoencoder %q: %d items have no code", rec.Name, missing) {
-		return nil
 	}
 	have := make([]tally, rec.M)
 	if err := c.tallyPostings(rec, have); err != nil {
@@ -310,17 +324,17 @@ func (c *checker) codes(rec modelRecord) error {
 	return nil
 }
 
-// tallyCodes adds up the codes and returns how many items lack one that should have one.
-func (c *checker) tallyCodes(rec modelRecord, want []tally) (missing int, err error) {
+// tallyCodes adds up the codes and names the items that lack one that should have one.
+func (c *checker) tallyCodes(rec modelRecord, want []tally) error {
 	live, err := c.s.live(c.ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	due := live.Clone()
 	if rec.number != c.s.state.Active {
 		from, err := progress(c.s.r, rec.number)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		due.RemoveRange(uint64(from), 1<<32)
 	}
@@ -334,7 +348,12 @@ func (c *checker) tallyCodes(rec modelRecord, want []tally) (missing int, err er
 		}
 		return len(code.Latents) <= rec.K || c.fault("code of ordinal %d: %d latents, k is %d", ord, len(code.Latents), rec.K), nil
 	})
-	return int(due.GetCardinality()), err
+	for missing := due.Iterator(); err == nil && missing.HasNext() && !c.stopped; {
+		ord := missing.Next()
+		id, _ := c.s.id(ord) // an item without one is a fault that items reports
+		c.fault("autoencoder %q: item %q at ordinal %d has no code", rec.Name, id, ord)
+	}
+	return err
 }
 
 func (c *checker) tallyPostings(rec modelRecord, have []tally) error {

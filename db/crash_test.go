@@ -77,15 +77,22 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestWriteErrors lets the i-th write fail, and all after it, for i = 0, 1, 2, … until none does: each time the story ends in an
-// error, never in a wait and never in a success that is not kept; the folder opens again and holds what was acknowledged.
+// TestWriteErrors lets the i-th write fail, alone or with all after it, for i = 0, 1, 2, … until none does: each time the
+// story ends in an error, never in a wait and never in a success that is not kept; the folder opens again and holds what
+// was acknowledged.
 func TestWriteErrors(t *testing.T) {
+	t.Run("one", func(t *testing.T) { writeErrors(t, func(n, i int32) bool { return n == i }) })
+	t.Run("all from one on", func(t *testing.T) { writeErrors(t, func(n, i int32) bool { return n >= i }) })
+}
+
+// writeErrors runs the story for each i; fails says whether the n-th write fails then.
+func writeErrors(t *testing.T, fails func(n, i int32) bool) {
 	const most = 2000
 	for i := range int32(most) {
 		mem := vfs.NewCrashableMem()
 		var count atomic.Int32
 		inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && count.Add(1) > i {
+			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && fails(count.Add(1)-1, i) {
 				return errorfs.ErrInjected
 			}
 			return nil
