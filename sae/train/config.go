@@ -62,8 +62,10 @@ func Preset(name string) (Config, error) {
 		return c, nil
 	case "demo":
 		c := adam
-		// Few rows need many epochs; with k = 16 single latents match words better than with 24.
-		c.Latents, c.K, c.Epochs = 1024, 16, 60
+		// Few rows want few latents and many epochs. Against the keywords of the demo's pictures
+		// concepts of 512 latents, k 32, reach a mean precision@10 of 0.53 and average precision
+		// of 0.36, of 1,024 latents, k 16, 0.50 and 0.32; held-out FVU is 0.15 and 0.26.
+		c.Latents, c.K, c.Epochs = 512, 32, 40
 		c.LR, c.Eps = 2e-3, 6.25e-10
 		c.Standardise, c.UnitDecoder, c.Revive = true, true, 1
 		return c, nil
