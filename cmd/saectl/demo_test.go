@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestDemo is the tour from an empty folder, and once more over what it left.
+func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains on all pictures of the demo: not in short mode")
+	}
+	out := filepath.Join(t.TempDir(), "tour")
+	first, _ := done(t, "demo", "--out", out)
+	for _, want := range []string{
+		"pictures with thumbnails and metadata", "small stand-in encoder", "sae1: ", "training", "held out",
+		"$ saectl query 'concept = insect top 5'", "$ saectl query 'near image ", "$ saectl query 'explain image ", "gallery.html", "Next:",
+	} {
+		if !strings.Contains(first, want) {
+			t.Errorf("the tour does not say %q:\n%s", want, first)
+		}
+	}
+	page, err := os.ReadFile(filepath.Join(out, "gallery.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"data:image/jpeg;base64,", ">insect</h3>", "How faithful the codes are"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+
+	// What it asks for it finds: of its first ten answers at least seven have the keyword.
+	for _, word := range demoWords() {
+		rows, _ := done(t, "query", "--db", filepath.Join(out, dbFolder), "concept = "+quoteWord(word)+" top 10 with meta")
+		hits := 0
+		for row := range strings.Lines(rows) {
+			var r struct{ Meta struct{ Keywords []string } }
+			if err := json.Unmarshal([]byte(row), &r); err != nil {
+				t.Fatal(err)
+			}
+			if slices.Contains(r.Meta.Keywords, word) {
+				hits++
+			}
+		}
+		if hits < 7 {
+			t.Errorf("%d of ten answers to %q have the keyword:\n%s", hits, word, rows)
+		}
+	}
+
+	before := fingerprint(t, filepath.Join(out, dbFolder))
+	second, said := done(t, "demo", "--out", out)
+	if !strings.Contains(said, "it is used again") || !strings.Contains(second, "(0 new)") {
+		t.Errorf("the second tour says %q", said)
+	}
+	if after := fingerprint(t, filepath.Join(out, dbFolder)); after != before {
+		t.Errorf("the second tour changed the fingerprint from %s to %s", before, after)
+	}
+}
