@@ -18,7 +18,7 @@ import (
 type nameOptions struct {
 	vocab, vectors         string
 	by, center, weigh, sae string
-	group, threads         int
+	group                  int
 }
 
 // assign says how latents and words are matched.

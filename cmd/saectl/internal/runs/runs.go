@@ -57,7 +57,6 @@ func (c Config) Equal(o Config) bool {
 	if json.Compact(&a, c.Train) != nil || json.Compact(&b, o.Train) != nil || !bytes.Equal(a.Bytes(), b.Bytes()) {
 		return false
 	}
-	c.Train, o.Train = nil, nil
 	return c.RowsDigest == o.RowsDigest && c.HeldDigest == o.HeldDigest && c.Space == o.Space
 }
 
@@ -209,7 +208,7 @@ func (r Run) open(name string) (io.ReadCloser, error) {
 // one: another name, sync, rename, sync of the folder.
 func (r Run) replace(name string, write func(io.Writer) error) error {
 	path := filepath.Join(r.dir, name)
-	f, err := os.CreateTemp(r.dir, name+".tmp*")
+	f, err := os.Create(path + ".tmp")
 	if err != nil {
 		return err
 	}
