@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/saedb/saedb/internal/vec"
 	"github.com/saedb/saedb/sae"
 )
 
@@ -175,6 +176,20 @@ func TestSplitKeepsGroupsTogether(t *testing.T) {
 	}
 	if all, none := Split(10, 0, 1); len(all) != 10 || len(none) != 0 {
 		t.Errorf("holdout 0 gave %v and %v", all, none)
+	}
+}
+
+func TestInitFitsAFreeDecoder(t *testing.T) {
+	cfg := small()
+	cfg.Standardise, cfg.UnitDecoder, cfg.InputNorm = false, false, 10
+	data, init, _ := begin(t, cfg)
+	fitted := Measure(init, data, 1).FVUBatch
+	for _, factor := range []float32{0.5, 0.9, 1.1, 2} {
+		other := init.Clone()
+		vec.Scale(other.Wdec, factor)
+		if fvu := Measure(other, data, 1).FVUBatch; fvu <= fitted {
+			t.Errorf("a decoder %v times as long has FVU %v, the fitted one %v", factor, fvu, fitted)
+		}
 	}
 }
 
