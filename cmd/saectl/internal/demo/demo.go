@@ -39,7 +39,7 @@ type Picture struct {
 	Title    string    // as its author gave it, in any language
 	Category string    // one of about fifteen: animals, food, plants, ...
 	Author   string    // to be credited; "unknown" where the source does not tell
-	Licence  string    // "public domain", "MIT", "CC0-1.0", "CC-BY-2.0" or "CC-BY-4.0"
+	Licence  string    // "public domain", "MIT", "CC0-1.0" or "CC-BY-4.0"
 	Keywords []string  // lower-case English nouns, ascending
 	Vec      []float32 // Dim values, not unit norm
 }

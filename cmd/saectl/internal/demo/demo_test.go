@@ -33,7 +33,7 @@ func TestPicturesAreWhole(t *testing.T) {
 	if len(all) < 1200 || len(all) > 3000 {
 		t.Errorf("%d pictures, want 1,200 to 3,000", len(all))
 	}
-	licences := []string{"public domain", "MIT", "CC0-1.0", "CC-BY-2.0", "CC-BY-4.0"}
+	licences := []string{"public domain", "MIT", "CC0-1.0", "CC-BY-4.0"}
 	last := ""
 	for _, p := range all {
 		if p.ID <= last {
@@ -93,7 +93,7 @@ func TestWordsFindTheirPictures(t *testing.T) {
 	for _, tc := range []struct {
 		word string
 		want int // of the first ten
-	}{{"flower", 9}, {"car", 8}, {"fruit", 9}, {"insect", 9}, {"drink", 9}, {"vehicle", 9}} {
+	}{{"flower", 8}, {"car", 8}, {"fruit", 9}, {"insect", 9}, {"drink", 9}, {"vehicle", 9}} {
 		i, ok := slices.BinarySearch(words, tc.word)
 		if !ok {
 			t.Errorf("the vocabulary lacks %q", tc.word)

@@ -22,7 +22,6 @@ import wordnet
 HERE = os.path.dirname(os.path.abspath(__file__))
 Image.MAX_IMAGE_PIXELS = None  # some drawings are kept at 13,000 pixels a side
 
-FLOWERS = 140      # photographs of each kind of flower that are looked at
 THUMB = 128        # longest side of a thumbnail in pixels
 QUALITY = 80       # of its JPEG
 SAME = 0.97        # cosine above which a picture repeats one already kept
@@ -147,10 +146,10 @@ GENERIC_TITLE = re.compile(
 class Candidate:
     """One picture before the choice."""
 
-    def __init__(self, id, load, title, category, keywords, author, licence, link, area="thing", raw=""):
+    def __init__(self, id, load, title, category, keywords, author, licence, link, area="thing"):
         self.id, self.load, self.title, self.category = id, load, title, category
         self.keywords, self.author, self.licence, self.link = keywords, author, licence, link
-        self.area, self.raw = area, raw
+        self.area = area
 
 
 class Labels:
@@ -267,7 +266,7 @@ def clipart(svg, png, labels):
             found[body].keywords += words
             continue
         found[body] = Candidate("clipart/" + slug(base), opener(body), pretty(title), rule[0], words,
-                                pretty(author), "public domain", "", area="drawing", raw=name)
+                                pretty(author), "public domain", "", area="drawing")
     out = list(found.values())
     for c in out:
         c.keywords = labels.widen(dict.fromkeys(c.keywords))
@@ -311,7 +310,7 @@ def renders(folder, emojibase, labels):
             body = f.read()
         words = labels.widen(dict.fromkeys(rule[1] + labels.of(label)))
         out.append(Candidate("render/" + slug(label), opener(body), label, rule[0], words, "Microsoft",
-                             "MIT", "", area="drawing", raw=row["hexcode"]))
+                             "MIT", "", area="drawing"))
     return out
 
 
@@ -321,29 +320,6 @@ RENDER_DROP = re.compile(
     r"middle finger|button|flag|swords|dagger|gesturing|shrug|facepalm|person|tower|statue of|map of|"
     r"getting|raising|pouting|frowning|tipping|bowing|pregnant|levitating|horns|mobile phone off|nazar|hamsa|"
     r"volume|newspaper|identification|moon face|sun with face|hear.no|see.no|speak.no|skull|credit card|lipstick|placard|hook|thread)", re.I)
-
-
-def flowers(folder, licence, labels):
-    """Candidates of the flower photographs; only those whose author the licence list names."""
-    out, taken = [], {}
-    with open(licence, encoding="utf-8") as f:
-        for line in sorted(f):
-            m = re.match(r"([a-z]+)/(\S+\.jpg) CC-BY by (.*) - (https?://\S+)", line.strip())
-            if not m:
-                continue
-            kind, name, author, link = m.groups()
-            kind = {"roses": "rose", "sunflowers": "sunflower", "tulips": "tulip"}.get(kind, kind)
-            path = os.path.join(folder, kind, name)
-            if not os.path.exists(path) or taken.get(kind, 0) == FLOWERS:
-                continue
-            taken[kind] = taken.get(kind, 0) + 1
-            with open(path, "rb") as f2:
-                body = f2.read()
-            number = name.split("_")[0]
-            out.append(Candidate(f"photo/{kind}-{number}", opener(body), f"{kind.capitalize()}, photograph", "plants",
-                                 sorted({"flower", "plant", kind}), pretty(author), "CC-BY-2.0", link,
-                                 area="flower", raw=kind))
-    return out
 
 
 # Photographs under CC0 or CC-BY of the wallpaper package; its CC-BY-SA files are not used.
@@ -377,7 +353,7 @@ def wallpapers(folder):
         out.append(Candidate("photo/" + slug(title), opener(body), title, category,
                              words.split(), author, licence,
                              "https://gitlab.com/ubports/development/core/lomiri-wallpapers",
-                             area="photo", raw=name))
+                             area="photo"))
     return out
 
 
@@ -464,7 +440,7 @@ def choose(candidates, vectors, score, caps):
     rows, kept, counts = unit(vectors), [], {}
     for i in np.lexsort((np.arange(len(score)), -score)):
         c = candidates[i]
-        key = (c.area, c.raw if c.area == "flower" else c.category)
+        key = c.area, c.category
         limit = caps.get(c.area, 10**9)
         if c.area != "photo" and score[i] < CLEAR or counts.get(key, 0) >= limit:
             continue
@@ -508,8 +484,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     for name, what in (("model", "folder of the encoder"), ("svg", "openclipart-svg's svg folder"),
                        ("png", "openclipart-png's png folder"), ("renders", "folder of the 3-D renders"),
-                       ("emojibase", "folder of emojibase-data"), ("flowers", "folder of flower photographs"),
-                       ("flower-licence", "LICENSE.txt of the flower photographs"),
+                       ("emojibase", "folder of emojibase-data"),
                        ("wallpapers", "folder of lomiri-wallpapers-16.04"), ("wordnet", "WordNet dict folder"),
                        ("out", "folder to write")):
         parser.add_argument("--" + name, required=True, help=what)
@@ -518,14 +493,13 @@ def main():
     labels = Labels(wordnet.Nouns(args.wordnet))
     candidates = clipart(args.svg, args.png, labels)
     candidates += renders(args.renders, args.emojibase, labels)
-    candidates += flowers(args.flowers, args.flower_licence, labels)
     candidates += wallpapers(args.wallpapers)
-    candidates = unique(c for c in candidates if c.area in ("photo", "flower") or c.keywords and not plain(framed(c.load())))
+    candidates = unique(c for c in candidates if c.area == "photo" or c.keywords and not plain(framed(c.load())))
 
     encoder = encode.Encoder(args.model)
     vectors = encoder.images(framed(c.load()) if c.area == "drawing" else c.load() for c in candidates)
     score = clarity(vectors, candidates, encoder)
-    keep = choose(candidates, vectors, score, {"flower": 60, "drawing": 280})
+    keep = choose(candidates, vectors, score, {"drawing": 280})
     chosen = [candidates[i] for i in keep]
     write(args.out, chosen, vectors[keep])
     count = {}
