@@ -25,7 +25,7 @@ import (
 func demoSpace() db.Space { return db.Space{Encoder: "saedb demo stand-in", Dim: demo.Dim} }
 
 // demoNote is said on the terminal and on the page.
-const demoNote = "The vectors come from a small stand-in encoder that ships with nothing but its output. They show how saedb works, not how well CLIP sees: with CLIP vectors of your own pictures, names and answers are much sharper."
+const demoNote = "The vectors come from a small stand-in encoder that ships with nothing but its output. They show how saedb works, not how well CLIP sees: names and answers are as good as the encoder, so import CLIP vectors for your own pictures."
 
 // demoWords are the concepts the demo asks for, demoPage those on its page: words
 // of things that the pictures hold some of and not mostly.

@@ -25,9 +25,9 @@ Image.MAX_IMAGE_PIXELS = None  # some drawings are kept at 13,000 pixels a side
 THUMB = 128        # longest side of a thumbnail in pixels
 QUALITY = 80       # of its JPEG
 SAME = 0.97        # cosine above which a picture repeats one already kept
-CLEAR = 0.7        # least value of a picture by clarity()
+CLEAR = 0.5        # least value of a picture by clarity()
 COMMON = 10         # pictures that make a keyword a common label
-FOREIGN = 0.8      # by so much a common label of others may stand out more
+FOREIGN = 1.6      # by so much a common label of others may stand out more
 
 # Folders of the clip art collection that hold things, with category and keywords.
 # The longest matching folder decides; None leaves a folder out.
@@ -499,7 +499,7 @@ def main():
     encoder = encode.Encoder(args.model)
     vectors = encoder.images(framed(c.load()) if c.area == "drawing" else c.load() for c in candidates)
     score = clarity(vectors, candidates, encoder)
-    keep = choose(candidates, vectors, score, {"drawing": 280})
+    keep = choose(candidates, vectors, score, {"drawing": 420})
     chosen = [candidates[i] for i in keep]
     write(args.out, chosen, vectors[keep])
     count = {}
