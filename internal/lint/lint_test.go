@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 
 	"index":           {"sae", "internal/vec"},
 	"index/flat":      {"index", "internal/vec"},
+	"index/kmeans":    {"internal/vec"},
 	"index/sparse":    {"index", "sae", "internal/vec"},
 	"index/indextest": {"index/...", "sae", "internal/vec"},
 
@@ -39,12 +40,17 @@ var mayImport = map[string][]string{
 	"query":           {"query/syntax", "index/...", "sae", "internal/vec"},
 	"query/querytest": {"query/...", "index/...", "sae", "internal/vec"},
 
+	"clip/picture": {},
+	"clip/token":   {},
+	"clip":         {"clip/picture", "clip/token"},
+	"clip/setup":   {"clip"},
+
 	"internal/kv":     {"internal/vec"},
 	"internal/dbtest": {"db", "sae/...", "query/...", "internal/..."},
 	"internal/web":    {},
 	"db":              {"query", "query/syntax", "index/...", "sae", "sae/concept", "internal/kv", "internal/vec"},
 
-	"cmd/saectl":               {"db", "query/...", "index/...", "sae/...", "internal/...", "cmd/saectl/internal/..."},
+	"cmd/saectl":               {"db", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
 	"cmd/saectl/internal/demo": {"internal/npy"},
 	"cmd/saectl/internal/runs": {},
 }
