@@ -1,0 +1,143 @@
+package picture
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+)
+
+var (
+	// ErrFormat says that a file is no picture, or one in a format that saedb does not read.
+	ErrFormat = errors.New("not a picture saedb can read")
+	// ErrTooLarge says that a picture has more pixels than Options.MaxPixels.
+	ErrTooLarge = errors.New("picture too large")
+	// ErrDamaged says that a picture is truncated or corrupt.
+	ErrDamaged = errors.New("damaged picture")
+)
+
+// Options says how files become pictures. A nil pointer and zero fields mean the defaults.
+type Options struct {
+	// MaxPixels bounds width times height, read from the file's head before anything is allocated; 0 means 200 million: twice what the
+	// largest cameras make, and about 2 GB while such a file is being decoded.
+	MaxPixels int
+	// KeepAlphaColour takes the colour that lies under transparent pixels, as Pillow's convert("RGB") does. By default a picture is laid
+	// on white: what editors leave under transparency is arbitrary, and cut-outs would be judged by it.
+	KeepAlphaColour bool
+}
+
+const defaultMaxPixels = 200_000_000
+
+// A codec reads one format.
+type codec struct {
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}
+
+func codecOf(format string) codec {
+	switch format {
+	case "jpeg":
+		return codec{jpeg.DecodeConfig, jpeg.Decode}
+	case "png":
+		return codec{png.DecodeConfig, png.Decode}
+	case "gif":
+		return codec{gif.DecodeConfig, gif.Decode}
+	case "webp":
+		return codec{webp.DecodeConfig, webp.Decode}
+	case "bmp":
+		return codec{bmp.DecodeConfig, bmp.Decode}
+	default:
+		return codec{tiff.DecodeConfig, tiff.Decode}
+	}
+}
+
+// Decode reads a picture file: JPEG, PNG, GIF, WebP, BMP or TIFF, told by its content, the first frame where there are several. The
+// pixels are those that Pillow's convert("RGB") gives after turning the picture upright and laying it on white; but 16-bit gray is scaled,
+// where Pillow clips it. The errors wrap ErrFormat, ErrTooLarge or ErrDamaged. data is not kept.
+func Decode(data []byte, o *Options) (*Picture, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	format, decoded := sniff(data)
+	switch {
+	case len(data) == 0:
+		return nil, fmt.Errorf("%w: the file is empty", ErrFormat)
+	case format == "":
+		return nil, fmt.Errorf("%w: its first bytes are not those of a JPEG, PNG, GIF, WebP, BMP or TIFF file", ErrFormat)
+	case !decoded:
+		return nil, fmt.Errorf("%w: %s is not supported; convert it to JPEG or PNG", ErrFormat, format)
+	}
+	if format == "webp" {
+		still, err := firstWebPFrame(data)
+		if err != nil {
+			return nil, damaged(format, err)
+		}
+		data = still
+	}
+	c := codecOf(format)
+	cfg, err := guard(func() (image.Config, error) { return c.config(bytes.NewReader(data)) })
+	if err != nil {
+		return nil, damaged(format, err)
+	}
+	if err := checkSize(format, cfg.Width, cfg.Height, o.MaxPixels); err != nil {
+		return nil, err
+	}
+	img, err := guard(func() (image.Image, error) { return c.decode(bytes.NewReader(data)) })
+	if err != nil {
+		return nil, damaged(format, err)
+	}
+	p := &Picture{W: cfg.Width, H: cfg.Height, Format: format, Exif: readExif(format, data)}
+	p.Pix = make([]byte, 3*p.W*p.H)
+	fill := filler{pix: p.Pix, w: p.W, h: p.H, keepAlphaColour: o.KeepAlphaColour}
+	if _, err := guard(func() (struct{}, error) { return struct{}{}, fill.from(img, format) }); err != nil {
+		return nil, damaged(format, err)
+	}
+	p.turnUpright()
+	return p, nil
+}
+
+// checkSize refuses sizes that the file's head may claim but nobody should allocate.
+func checkSize(format string, w, h, limit int) error {
+	if limit == 0 {
+		limit = defaultMaxPixels
+	}
+	if w <= 0 || h <= 0 {
+		return fmt.Errorf("%w: the %s file says that it is %d pixels wide and %d high", ErrDamaged, format, w, h)
+	}
+	if w > limit/h {
+		return fmt.Errorf("%w: %dx%d pixels, and the limit is %d; scale it down, or raise the limit", ErrTooLarge, w, h, limit)
+	}
+	return nil
+}
+
+// guard turns a decoder's panic into an error: files come from anywhere, and the decoders are not all ours.
+func guard[T any](f func() (T, error)) (v T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the decoder gave up: %v", r)
+		}
+	}()
+	return f()
+}
+
+// damaged tells a file that nobody can read from one whose kind saedb does not read.
+func damaged(format string, err error) error {
+	var j jpeg.UnsupportedError
+	var p png.UnsupportedError
+	var t tiff.UnsupportedError
+	switch {
+	case errors.As(err, &j), errors.As(err, &p), errors.As(err, &t), errors.Is(err, bmp.ErrUnsupported):
+		return fmt.Errorf("%w: a kind of %s that is not supported (%v); convert it to plain JPEG or PNG", ErrFormat, format, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: the %s file ends too early", ErrDamaged, format)
+	}
+	return fmt.Errorf("%w: %s: %v", ErrDamaged, format, err)
+}
