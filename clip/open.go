@@ -1,0 +1,10 @@
+package clip
+
+// Options say how Open opens. A nil *Options and every zero field mean the default.
+type Options struct {
+	Library string // file of ONNX Runtime's library, as FindRuntime returns it
+	Threads int    // for one call; 0: GOMAXPROCS. Vectors do not depend on it beyond rounding
+}
+
+// MinRuntime is the oldest ONNX Runtime that can be used: the one whose C interface this program was built against.
+const MinRuntime = "1.24"
