@@ -39,6 +39,7 @@ elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
 
 	root.AddCommand(
 		newImportCmd(a),
+		newEncodeCmd(a),
 		newGetCmd(a),
 		newRmCmd(a),
 		newDemoCmd(a),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -19,10 +20,21 @@ type Writer struct {
 
 // NewWriter writes the header of a rows x cols matrix.
 func NewWriter(w io.Writer, rows, cols int) (*Writer, error) {
-	if rows < 0 || cols <= 0 {
-		return nil, fmt.Errorf("npy: a matrix of %d x %d cannot be written", rows, cols)
+	return NewArrayWriter(w, rows, cols)
+}
+
+// NewArrayWriter writes the header of an array whose rows have a shape of their own, such as pictures (n, 3, side, side); a row
+// is written as all its values one after the other.
+func NewArrayWriter(w io.Writer, rows int, row ...int) (*Writer, error) {
+	shape, cols := strconv.Itoa(rows), 1
+	for _, n := range row {
+		shape += ", " + strconv.Itoa(n)
+		cols *= max(n, 0)
 	}
-	if err := writeHeader(w, "<f4", fmt.Sprintf("(%d, %d)", rows, cols)); err != nil {
+	if rows < 0 || cols <= 0 {
+		return nil, fmt.Errorf("npy: an array of shape (%s) cannot be written", shape)
+	}
+	if err := writeHeader(w, "<f4", "("+shape+")"); err != nil {
 		return nil, err
 	}
 	return &Writer{w: w, rows: rows, cols: cols}, nil

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/saedb/saedb/clip"
+	"github.com/saedb/saedb/db"
+)
+
+// encoderFlags choose the model that makes vectors of pictures and texts.
+type encoderFlags struct {
+	model   string
+	library string
+}
+
+func (f *encoderFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.model, "model", "", "encoder: a folder with a model.json, or an installed name (default $SAEDB_MODEL, else "+clip.DefaultModel+")")
+	flags.StringVar(&f.library, "ort-lib", "", "file of ONNX Runtime's library (default $SAEDB_ORT_LIB, $ORT_DYLIB_PATH, the data folder, the system)")
+}
+
+// openEncoder opens the encoder that the flags choose. The caller closes it.
+func (a *app) openEncoder(f encoderFlags, threads int) (clip.Encoder, error) {
+	dir, err := clip.FindModel(f.model, a.getenv)
+	if err != nil {
+		return nil, hint(err, "name a model's folder with --model DIR")
+	}
+	var library string
+	if clip.CanEncode {
+		if library, err = clip.FindRuntime(f.library, a.getenv); err != nil {
+			return nil, hint(err, "install ONNX Runtime %s or newer (pip and npm carry it) and name its library with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
+		}
+	}
+	e, err := clip.Open(dir, &clip.Options{Library: library, Threads: threads})
+	switch {
+	case errors.Is(err, clip.ErrNoRuntime):
+		return nil, hint(err, "install ONNX Runtime %s or newer and name its library with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
+	case err != nil:
+		return nil, fmt.Errorf("opening the encoder: %w", err)
+	}
+	return e, nil
+}
+
+// spaceOf is an encoder's identity as the database keeps it.
+func spaceOf(id clip.Identity) db.Space {
+	return db.Space{Encoder: id.Name, WeightsSHA256: id.WeightsSHA256, Preprocess: id.Preprocess, Dim: id.Dim}
+}
