@@ -23,7 +23,7 @@ type Item struct {
 	Norm float32
 
 	// Meta is what is known about the picture: string, int64, float64, bool, time.Time (kept in UTC) and []string.
-	// The names path, width, height, bytes, mtime, cluster, label and split are the query language's own; any other
+	// The names path, width, height, bytes, mtime, hash, cluster, label and split are the query language's own; any other
 	// NAME is meta.NAME there. A key may also be written as in the language.
 	Meta map[string]any
 
@@ -32,7 +32,7 @@ type Item struct {
 }
 
 // reserved are the language's own fields that an item may set.
-var reserved = map[string]bool{"path": true, "width": true, "height": true, "bytes": true, "mtime": true, "cluster": true, "label": true, "split": true}
+var reserved = map[string]bool{"path": true, "width": true, "height": true, "bytes": true, "mtime": true, "hash": true, "cluster": true, "label": true, "split": true}
 
 // FieldName returns the query language's name for a key of Item.Meta: "year" is meta.year, "path" is path.
 func FieldName(key string) string {

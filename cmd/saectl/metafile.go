@@ -63,7 +63,7 @@ func (m *metaFile) index() error {
 		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
 			continue
 		}
-		id, _, err := db.ParseMeta(sc.Bytes())
+		id, _, err := parseMetaLine(sc.Bytes())
 		switch first, twice := m.lines[id]; {
 		case err != nil:
 			return hint(fmt.Errorf("%s:%d: %w", m.path, number, err), `one JSON object a line, such as {"id":"a.jpg","year":2020}`)
@@ -82,6 +82,18 @@ func (m *metaFile) index() error {
 	return nil
 }
 
+// parseMetaLine reads one line. Where it has no id, its file or file_name is one.
+func parseMetaLine(line []byte) (id string, meta map[string]any, err error) {
+	id, meta, err = db.ParseMeta(line)
+	for _, key := range []string{"file", "file_name"} {
+		if name, ok := meta[key].(string); ok && id == "" {
+			delete(meta, key)
+			id = name
+		}
+	}
+	return id, meta, err
+}
+
 // find returns the metadata of an id, nil if the file has no line for it.
 func (m *metaFile) find(id string) (map[string]any, error) {
 	l, ok := m.lines[id]
@@ -93,7 +105,7 @@ func (m *metaFile) find(id string) (map[string]any, error) {
 	if _, err := m.f.ReadAt(buf, l.offset); err != nil {
 		return nil, fmt.Errorf("%s:%d: %w", m.path, l.number, err)
 	}
-	again, meta, err := db.ParseMeta(buf)
+	again, meta, err := parseMetaLine(buf)
 	if err == nil && again != id {
 		err = errors.New("the file has changed since the import began")
 	}

@@ -50,9 +50,10 @@ var mayImport = map[string][]string{
 	"internal/web":    {},
 	"db":              {"query", "query/syntax", "index/...", "sae", "sae/concept", "internal/kv", "internal/vec"},
 
-	"cmd/saectl":               {"db", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
-	"cmd/saectl/internal/demo": {"internal/npy"},
-	"cmd/saectl/internal/runs": {},
+	"cmd/saectl":                 {"db", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
+	"cmd/saectl/internal/demo":   {"internal/npy"},
+	"cmd/saectl/internal/folder": {},
+	"cmd/saectl/internal/runs":   {},
 }
 
 // speaksPebble lists the rooms that may name the storage engine: internal/kv, and db for its one hatch, Options.Tune.
