@@ -2,22 +2,22 @@ package picture
 
 import "image"
 
-// fromYCbCr fills from luma and subsampled chroma, w pixels wide and h high. What is between the chroma samples is interpolated exactly as
-// the C libraries do it that Pillow stands on: libjpeg's "fancy" upsampling and full-range conversion, or libwebp's with the limited range
-// of video. image/color takes the nearest sample instead, which on small pictures is off by up to 57 levels.
+// fromYCbCr fills from luma and subsampled chroma. What is between the chroma samples is interpolated exactly as the C libraries do it that
+// Pillow stands on: libjpeg's "fancy" upsampling and full-range conversion, or libwebp's with the limited range of video. image/color takes
+// the nearest sample instead, which on small pictures is off by up to 57 levels.
 func (f *filler) fromYCbCr(m *image.YCbCr, format string) {
 	if format == "webp" {
 		f.fromLimitedRange(m)
 		return
 	}
-	up := newUpsampler(m, f.w, f.h)
+	w, h := f.frame.Dx(), f.frame.Dy()
+	up := newUpsampler(m, w, h)
 	toRGB := newFullRange()
-	cb, cr := make([]byte, f.w), make([]byte, f.w)
-	for y := range f.h {
-		luma := m.Y[m.YOffset(m.Rect.Min.X, m.Rect.Min.Y+y):][:f.w]
+	cb, cr := make([]byte, w), make([]byte, w)
+	for y := range h {
 		up.row(cb, m.Cb, y)
 		up.row(cr, m.Cr, y)
-		toRGB.row(f.pix[3*y*f.w:][:3*f.w], luma, cb, cr)
+		toRGB.row(f.row(y), m.Y[y*m.YStride:][:w], cb, cr)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
 )
 
 var (
@@ -36,27 +35,31 @@ type Options struct {
 
 const defaultMaxPixels = 200_000_000
 
-// A codec reads one format.
+// A codec reads one format: the size of the whole picture from the file's head, and the first frame, which lies within that size.
 type codec struct {
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
+	config func(data []byte) (image.Config, error)
+	decode func(data []byte) (image.Image, error)
 }
 
 func codecOf(format string) codec {
 	switch format {
 	case "jpeg":
-		return codec{jpeg.DecodeConfig, jpeg.Decode}
+		return codec{fromBytes(jpeg.DecodeConfig), fromBytes(jpeg.Decode)}
 	case "png":
-		return codec{png.DecodeConfig, png.Decode}
+		return codec{fromBytes(png.DecodeConfig), fromBytes(png.Decode)}
 	case "gif":
-		return codec{gif.DecodeConfig, gif.Decode}
+		return codec{fromBytes(gif.DecodeConfig), decodeGIF}
 	case "webp":
-		return codec{webp.DecodeConfig, webp.Decode}
+		return codec{configWebP, decodeWebP}
 	case "bmp":
-		return codec{bmp.DecodeConfig, bmp.Decode}
+		return codec{fromBytes(bmp.DecodeConfig), fromBytes(bmp.Decode)}
 	default:
-		return codec{tiff.DecodeConfig, tiff.Decode}
+		return codec{fromBytes(tiff.DecodeConfig), decodeTIFF}
 	}
+}
+
+func fromBytes[T any](read func(io.Reader) (T, error)) func([]byte) (T, error) {
+	return func(data []byte) (T, error) { return read(bytes.NewReader(data)) }
 }
 
 // Decode reads a picture file: JPEG, PNG, GIF, WebP, BMP or TIFF, told by its content, the first frame where there are several. The
@@ -75,22 +78,15 @@ func Decode(data []byte, o *Options) (*Picture, error) {
 	case !decoded:
 		return nil, fmt.Errorf("%w: %s is not supported; convert it to JPEG or PNG", ErrFormat, format)
 	}
-	if format == "webp" {
-		still, err := firstWebPFrame(data)
-		if err != nil {
-			return nil, damaged(format, err)
-		}
-		data = still
-	}
 	c := codecOf(format)
-	cfg, err := guard(func() (image.Config, error) { return c.config(bytes.NewReader(data)) })
+	cfg, err := guard(func() (image.Config, error) { return c.config(data) })
 	if err != nil {
 		return nil, damaged(format, err)
 	}
 	if err := checkSize(format, cfg.Width, cfg.Height, o.MaxPixels); err != nil {
 		return nil, err
 	}
-	img, err := guard(func() (image.Image, error) { return c.decode(bytes.NewReader(data)) })
+	img, err := guard(func() (image.Image, error) { return c.decode(data) })
 	if err != nil {
 		return nil, damaged(format, err)
 	}

@@ -12,15 +12,17 @@ type filler struct {
 	pix             []byte // 3*w*h
 	w, h            int
 	keepAlphaColour bool
+	frame           image.Rectangle // where in the picture the image lies that is being written
 }
 
-// from fills the picture from an image. The image may be smaller than the picture (a GIF's frame on its canvas).
+// from fills the picture from an image, which may cover only a part of it: an animation's first frame on its canvas.
 func (f *filler) from(img image.Image, format string) error {
-	b := img.Bounds()
-	if b.Min.X < 0 || b.Min.Y < 0 || b.Max.X > f.w || b.Max.Y > f.h {
+	f.frame = img.Bounds()
+	whole := image.Rect(0, 0, f.w, f.h)
+	if f.frame.Empty() || !f.frame.In(whole) {
 		return errors.New("the pixels lie outside the picture")
 	}
-	if b.Dx() != f.w || b.Dy() != f.h {
+	if f.frame != whole {
 		f.background(img)
 	}
 	switch m := img.(type) {
@@ -30,9 +32,15 @@ func (f *filler) from(img image.Image, format string) error {
 		f.fromYCbCr(&m.YCbCr, format)
 		f.layOnWhite(m)
 	default:
-		return f.fromRows(img, b)
+		return f.fromRows(img)
 	}
 	return nil
+}
+
+// row returns the bytes that row y of the frame becomes; y counts from the frame's top.
+func (f *filler) row(y int) []byte {
+	at := (f.frame.Min.Y+y)*f.w + f.frame.Min.X
+	return f.pix[3*at:][:3*f.frame.Dx()]
 }
 
 // background paints what no frame covers: white under a frame with transparency, else the first colour of its palette, as Pillow does.
@@ -56,21 +64,20 @@ func opaque(p color.Palette) bool {
 }
 
 // fromRows fills from images that hold whole pixels.
-func (f *filler) fromRows(img image.Image, b image.Rectangle) error {
+func (f *filler) fromRows(img image.Image) error {
 	row := f.rowOf(img)
 	if row == nil {
 		return errors.New("unknown pixel layout")
 	}
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		at := 3 * (y*f.w + b.Min.X)
-		row(f.pix[at:at+3*b.Dx()], y)
+	for y := range f.frame.Dy() {
+		row(f.row(y), f.frame.Min.Y+y)
 	}
 	return nil
 }
 
 // rowOf returns the function that writes row y of an image as R, G, B: nil for a layout that no decoder hands out.
 func (f *filler) rowOf(img image.Image) func(dst []byte, y int) {
-	b := img.Bounds()
+	b := f.frame
 	switch m := img.(type) {
 	case *image.Gray:
 		return func(dst []byte, y int) {
@@ -168,9 +175,9 @@ func (f *filler) layOnWhite(m *image.NYCbCrA) {
 	if f.keepAlphaColour {
 		return
 	}
-	for y := range f.h {
-		alpha := m.A[m.AOffset(m.Rect.Min.X, m.Rect.Min.Y+y):][:f.w]
-		row := f.pix[3*y*f.w:][:3*f.w]
+	for y := range f.frame.Dy() {
+		alpha := m.A[y*m.AStride:][:f.frame.Dx()]
+		row := f.row(y)
 		for x, a := range alpha {
 			if a != 255 {
 				p := row[3*x : 3*x+3]

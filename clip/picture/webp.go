@@ -1,23 +1,25 @@
 package picture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"image"
+
+	"golang.org/x/image/webp"
 )
 
 // fromLimitedRange fills from the planes of a lossy WebP: luma in 16..235 and chroma 4:2:0, stretched and converted as libwebp does.
 func (f *filler) fromLimitedRange(m *image.YCbCr) {
-	cw := (f.w + 1) / 2
-	ch := (f.h + 1) / 2
-	u, v := make([]byte, f.w), make([]byte, f.w)
-	for y := range f.h {
+	w, h := f.frame.Dx(), f.frame.Dy()
+	cw, ch := (w+1)/2, (h+1)/2
+	u, v := make([]byte, w), make([]byte, w)
+	for y := range h {
 		near := y / 2
 		far := min(max(near-1+2*(y&1), 0), ch-1)
 		stretch(u, m.Cb[near*m.CStride:][:cw], m.Cb[far*m.CStride:][:cw])
 		stretch(v, m.Cr[near*m.CStride:][:cw], m.Cr[far*m.CStride:][:cw])
-		luma := m.Y[m.YOffset(m.Rect.Min.X, m.Rect.Min.Y+y):][:f.w]
-		limitedRangeRow(f.pix[3*y*f.w:][:3*f.w], luma, u, v)
+		limitedRangeRow(f.row(y), m.Y[y*m.YStride:][:w], u, v)
 	}
 }
 
@@ -57,39 +59,62 @@ func clip6(v int32) byte {
 	return byte(min(max(v>>6, 0), 255))
 }
 
-// firstWebPFrame returns a file that holds the first picture of an animated WebP alone; a still one is returned as it is. The decoder
-// knows no animations.
-func firstWebPFrame(data []byte) ([]byte, error) {
-	const animated, alpha = 1 << 1, 1 << 4
-	head, ok := webpChunk(data, "VP8X")
-	if !ok || len(head) < 10 || head[0]&animated == 0 {
-		return data, nil
+// configWebP returns the size of a WebP, of its canvas where it is an animation.
+func configWebP(data []byte) (image.Config, error) {
+	if canvas, ok := webpAnimation(data); ok {
+		return image.Config{Width: uint24(canvas[4:]) + 1, Height: uint24(canvas[7:]) + 1}, nil
+	}
+	return webp.DecodeConfig(bytes.NewReader(data))
+}
+
+// decodeWebP decodes a WebP or the first frame of an animation. The decoder knows no animations, so it is given the frame as a file.
+func decodeWebP(data []byte) (image.Image, error) {
+	if _, ok := webpAnimation(data); !ok {
+		return webp.Decode(bytes.NewReader(data))
 	}
 	frame, ok := webpChunk(data, "ANMF")
 	if !ok || len(frame) < 16 {
 		return nil, errors.New("an animation without frames")
 	}
-	if [3]byte(frame[0:3]) != [3]byte{} || [3]byte(frame[3:6]) != [3]byte{} || [6]byte(frame[6:12]) != [6]byte(head[4:10]) {
-		return nil, errors.New("an animation whose first frame does not cover it")
+	img, err := webp.Decode(bytes.NewReader(stillWebP(frame)))
+	if err != nil {
+		return nil, err
 	}
-	still := append([]byte(nil), "RIFF????WEBPVP8X\x0a\x00\x00\x00"...)
+	at := image.Pt(2*uint24(frame), 2*uint24(frame[3:]))
+	switch m := img.(type) {
+	case *image.YCbCr:
+		m.Rect = m.Rect.Add(at)
+	case *image.NYCbCrA:
+		m.Rect = m.Rect.Add(at)
+	case *image.NRGBA:
+		m.Rect = m.Rect.Add(at)
+	}
+	return img, nil
+}
+
+// webpAnimation returns the chunk that describes a WebP's canvas, if it says that the file is an animation.
+func webpAnimation(data []byte) ([]byte, bool) {
+	const animated = 1 << 1
+	head, ok := webpChunk(data, "VP8X")
+	return head, ok && len(head) >= 10 && head[0]&animated != 0
+}
+
+// stillWebP makes a file of an animation's frame: its place (3+3 bytes), size less one (3+3), duration (3), flags (1), then chunks.
+func stillWebP(frame []byte) []byte {
+	const alpha = 1 << 4
 	flags := byte(0)
 	if begins(frame[16:], "ALPH") {
 		flags = alpha
 	}
+	still := append([]byte(nil), "RIFF????WEBPVP8X\x0a\x00\x00\x00"...)
 	still = append(still, flags, 0, 0, 0)
-	still = append(still, head[4:10]...)
+	still = append(still, frame[6:12]...)
 	still = append(still, frame[16:]...)
-	if exif, ok := webpChunk(data, "EXIF"); ok {
-		still = binary.LittleEndian.AppendUint32(append(still, "EXIF"...), uint32(len(exif)))
-		still = append(still, exif...)
-		if len(exif)%2 == 1 {
-			still = append(still, 0)
-		}
-	}
 	binary.LittleEndian.PutUint32(still[4:8], uint32(len(still)-8))
-	return still, nil
+	return still
 }
+
+func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
 // webpChunk returns the first chunk of a name. Chunks begin with their name and length, and are padded to even lengths.
 func webpChunk(data []byte, name string) ([]byte, bool) {
