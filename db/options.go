@@ -24,7 +24,8 @@ type Options struct {
 	// any other is written with the first item and must equal what is stored afterwards.
 	Space Space
 
-	// Embed turns a text into a vector of the database's space. nil: only words of the stored vocabulary have one.
+	// Embed turns a text into a vector of the database's space. nil, or an error that is ErrNoEmbedder: only words of the
+	// stored vocabulary have one.
 	Embed func(ctx context.Context, text string) ([]float32, error)
 
 	Threads int                   // for encoding; 0: GOMAXPROCS. Results do not depend on it

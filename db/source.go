@@ -302,10 +302,13 @@ func (s *source) NearLatent(ctx context.Context, c sae.Code, k int, f index.Filt
 	return sparse.Cosine(ctx, s, norm, terms, k, f)
 }
 
-// TextVector asks the caller's text encoder, and without one the stored vocabulary.
+// TextVector asks the caller's text encoder, and without one, or where it answers ErrNoEmbedder, the stored vocabulary.
 func (s *source) TextVector(ctx context.Context, text string) ([]float32, string, error) {
 	if embed := s.d.opts.Embed; embed != nil {
 		v, err := embed(ctx, text)
+		if errors.Is(err, ErrNoEmbedder) {
+			return s.wordVector(ctx, text, err)
+		}
 		if err != nil {
 			return nil, "", fmt.Errorf("encode the text %q: %w", text, err)
 		}
@@ -315,13 +318,18 @@ func (s *source) TextVector(ctx context.Context, text string) ([]float32, string
 		u, _, err := unit(v, 0)
 		return u, "", err
 	}
+	return s.wordVector(ctx, text, ErrNoEmbedder)
+}
+
+// wordVector returns the stored vector of a word, or the error that says why there is no encoder.
+func (s *source) wordVector(ctx context.Context, text string, missing error) ([]float32, string, error) {
 	b, err := s.vocab(ctx)
 	if err != nil {
 		return nil, "", err
 	}
 	i, ok := b.place[text]
 	if !ok || b.vocab.Vectors == nil {
-		return nil, "", fmt.Errorf("%q: %w, and the text is no word of the vocabulary", text, ErrNoEmbedder)
+		return nil, "", fmt.Errorf("%q: %w, and the text is no word of the vocabulary", text, missing)
 	}
 	return slices.Clone(b.vocab.Vector(i)), "the vector of the stored word", nil
 }

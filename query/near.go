@@ -241,7 +241,7 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 	if err := c.refuse(f.Tails, "near, which is ordered by nearness", syntax.TailOrder, syntax.TailScore); err != nil {
 		return nil, err
 	}
-	n := &near{dense: f.Near.Space == syntax.SpaceDense, tails: t}
+	n := &near{dense: c.inDense(f.Near), tails: t}
 	n.text = (&syntax.Query{Stmt: &syntax.Find{Near: f.Near}}).String()
 	if !n.dense {
 		if _, err := c.model(f.Near.Span); err != nil {
@@ -273,6 +273,19 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 		n.steer = append(n.steer, resolved)
 	}
 	return n, nil
+}
+
+// inDense says whether nearness is measured between vectors. Where the query does not say, that is so for a text alone, since codes are
+// made of pictures and a text's vector lies apart from theirs, and as long as there are no codes.
+func (c *compiler) inDense(n *syntax.Near) bool {
+	if n.Space != syntax.SpaceDefault {
+		return n.Space == syntax.SpaceDense
+	}
+	if len(n.Steer) > 0 || n.What.Kind == syntax.OperandConcepts {
+		return false
+	}
+	_, active := c.Model()
+	return !active || n.What.Kind == syntax.OperandText
 }
 
 // nearConcepts resolves "near concepts (…)" on its own: the dot product of codes

@@ -144,7 +144,7 @@ func TestKindsOfErrors(t *testing.T) {
 		kind error
 	}{
 		{bare, "concept = sea", query.ErrNoModel},
-		{bare, "near image a", query.ErrNoModel},
+		{bare, "near image a in latent", query.ErrNoModel},
 		{src, "near image nobody", query.ErrNotFound},
 		{src, "describe image nobody", query.ErrNotFound},
 		{src, "clusters", query.ErrNotYet},

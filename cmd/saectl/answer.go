@@ -13,16 +13,16 @@ import (
 
 // answer runs a query on one snapshot of d. What it has to say beside the rows
 // becomes a note. The error comes last, once.
-func answer(ctx context.Context, a *app, d *db.DB, text string, params query.Params) iter.Seq2[query.Row, error] {
+func answer(ctx context.Context, a *app, d *db.DB, load loader, text string, params query.Params) iter.Seq2[query.Row, error] {
 	note := query.OnNote(func(text string) { a.note("%s", text) })
-	return d.Query(ctx, text, params, note, query.WithLoader(loadOperand))
+	return d.Query(ctx, text, params, note, query.WithLoader(load))
 }
 
-// loadOperand makes the vector of an operand outside the database.
-func loadOperand(_ context.Context, kind syntax.OperandKind, name string) ([]float32, error) {
-	if kind != syntax.OperandVector {
-		return nil, fmt.Errorf(`%s: this saectl has no encoder for pictures: encode it elsewhere and ask with near vector "FILE.npy"`, name)
-	}
+// loader makes the vector of an operand outside the database.
+type loader = func(ctx context.Context, kind syntax.OperandKind, name string) ([]float32, error)
+
+// readVector is the loader of vector files.
+func readVector(name string) ([]float32, error) {
 	m, err := npy.ReadFile(name)
 	if err != nil {
 		return nil, err
@@ -34,10 +34,13 @@ func loadOperand(_ context.Context, kind syntax.OperandKind, name string) ([]flo
 }
 
 // printAnswer runs a query on the database of a and prints the rows.
-func printAnswer(ctx context.Context, a *app, text string, params query.Params) error {
-	return a.withDB(ctx, db.Options{ReadOnly: true}, func(d *db.DB) error {
+func printAnswer(ctx context.Context, a *app, f encoderFlags, text string, params query.Params) error {
+	asker := &asker{a: a, flags: f}
+	defer asker.close()
+	return a.withDB(ctx, db.Options{ReadOnly: true, Embed: asker.text}, func(d *db.DB) error {
+		asker.d = d
 		p := rowPrinter{a: a}
-		for row, err := range answer(ctx, a, d, text, params) {
+		for row, err := range answer(ctx, a, d, asker.load, text, params) {
 			if err != nil {
 				return err
 			}

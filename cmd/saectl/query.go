@@ -15,6 +15,7 @@ import (
 
 func newQueryCmd(a *app) *cobra.Command {
 	var params []string
+	var f encoderFlags
 	cmd := &cobra.Command{
 		Use:   "query [TEXT…]",
 		Short: "Answer a query",
@@ -25,6 +26,8 @@ A $NAME in the text takes its value from --param NAME=VALUE: true and false are
 truth values, numbers are numbers, everything else is text.`,
 		Example: `  saectl query 'concept = dog and meta.year >= 2020 top 10 with why'
   saectl query 'near image "a.jpg" in latent top 5'
+  saectl query 'near text "a red barn" top 5'
+  saectl query 'near file "../elsewhere.jpg" top 5'
   saectl query 'concept = $c and exists meta.labels' --param c=dog
   saectl query 'plan concept = dog and not concept = snow'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,9 +39,10 @@ truth values, numbers are numbers, everything else is text.`,
 			if err != nil {
 				return err
 			}
-			return printAnswer(cmd.Context(), a, text, values)
+			return printAnswer(cmd.Context(), a, f, text, values)
 		},
 	}
+	f.add(cmd.Flags())
 	cmd.Flags().StringArrayVar(&params, "param", nil, "value of a $NAME in the text, as NAME=VALUE")
 	return cmd
 }

@@ -68,7 +68,7 @@ func runRm(ctx context.Context, a *app, d *db.DB, ids []string, where string) er
 // idsWhere returns the ids of all items for which a condition holds.
 func idsWhere(ctx context.Context, a *app, d *db.DB, where string) ([]string, error) {
 	var ids []string
-	for row, err := range answer(ctx, a, d, "images where ("+where+")", nil) {
+	for row, err := range answer(ctx, a, d, nil, "images where ("+where+")", nil) {
 		if err != nil {
 			return nil, err
 		}

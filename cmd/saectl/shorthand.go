@@ -12,36 +12,44 @@ import (
 // `saectl near a.jpg in dense top 5` is `saectl query 'near image "a.jpg" in dense top 5'`.
 
 func newExplainCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var f encoderFlags
+	cmd := &cobra.Command{
 		Use:   "explain ID [REST…]",
 		Short: "Show which latents make up a picture",
 		Long: `Show the latents of a picture, the largest share first, with their names: short
 for the query 'explain image "ID" REST'. Instead of an ID there may be another
-operand, such as: text "a dog".`,
+operand, such as: text "a dog", or: file x.jpg.`,
 		Example: `  saectl explain a.jpg
   saectl explain a.jpg vs image b.jpg
-  saectl explain a.jpg top 3`,
+  saectl explain a.jpg top 3
+  saectl explain file ../elsewhere.jpg`,
 		Args: wantArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return printAnswer(cmd.Context(), a, "explain "+operandText(args), nil)
+			return printAnswer(cmd.Context(), a, f, "explain "+operandText(args), nil)
 		},
 	}
+	f.add(cmd.Flags())
+	return cmd
 }
 
 func newNearCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var f encoderFlags
+	cmd := &cobra.Command{
 		Use:   "near ID [REST…]",
 		Short: "Find the pictures most like one",
 		Long: `Find the pictures nearest to one, by their codes or, with "in dense", by their
 vectors: short for the query 'near image "ID" REST'. Instead of an ID there may
-be another operand, such as: text "a dog", or: vector FILE.npy.`,
+be another operand, such as: text "a dog", file x.jpg, or: vector FILE.npy.`,
 		Example: `  saectl near a.jpg top 5
+  saectl near text "a red barn" top 5
   saectl near vector v.npy in dense where meta.year '>=' 2020`,
 		Args: wantArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return printAnswer(cmd.Context(), a, "near "+operandText(args), nil)
+			return printAnswer(cmd.Context(), a, f, "near "+operandText(args), nil)
 		},
 	}
+	f.add(cmd.Flags())
+	return cmd
 }
 
 func newConceptsCmd(a *app) *cobra.Command {
@@ -54,7 +62,7 @@ character.`,
 		Example: `  saectl concepts
   saectl concepts 'sea*' top 20`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return printAnswer(cmd.Context(), a, conceptsText(args), nil)
+			return printAnswer(cmd.Context(), a, encoderFlags{}, conceptsText(args), nil)
 		},
 	}
 }

@@ -357,7 +357,7 @@ func (n *naive) nearness(f *syntax.Find, item Item) verdict {
 	if item.ID == f.Near.What.Arg.Text && tail(f.Tails, syntax.TailSelf) == nil {
 		return verdict{}
 	}
-	if f.Near.Space == syntax.SpaceDense {
+	if f.Near.Space == syntax.SpaceDense || f.Near.Space == syntax.SpaceDefault && f.Near.What.Kind == syntax.OperandText && len(f.Near.Steer) == 0 {
 		dot := 0.0
 		for i, x := range n.vecs[f.Near.What.Arg.Text] {
 			dot += float64(x) * float64(n.vecs[item.ID][i])
