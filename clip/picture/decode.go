@@ -130,6 +130,8 @@ func damaged(format string, err error) error {
 	var p png.UnsupportedError
 	var t tiff.UnsupportedError
 	switch {
+	case errors.As(err, &p) && p == "dimension overflow":
+		return fmt.Errorf("%w: more pixels than a number can count", ErrTooLarge)
 	case errors.As(err, &j), errors.As(err, &p), errors.As(err, &t), errors.Is(err, bmp.ErrUnsupported):
 		return fmt.Errorf("%w: a kind of %s that is not supported (%v); convert it to plain JPEG or PNG", ErrFormat, format, err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
