@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func (k *asker) open(ctx context.Context) error {
 	}
 	f := k.flags
 	if f.model == "" {
-		f.model = space.Encoder
+		f.model = cmp.Or(k.a.getenv("SAEDB_MODEL"), space.Encoder)
 	}
 	if f.model == "" {
 		return hint(fmt.Errorf("%w: the database does not say which encoder made its vectors", db.ErrNoEmbedder), "name the encoder with --model")

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/saedb/saedb/db"
-	"github.com/saedb/saedb/internal/npy"
 	"github.com/saedb/saedb/sae"
 	"github.com/saedb/saedb/sae/concept"
 )
@@ -19,6 +17,8 @@ type nameOptions struct {
 	vocab, vectors         string
 	by, center, weigh, sae string
 	group                  int
+	prompts                []string
+	encoder                encoderFlags
 }
 
 // assign says how latents and words are matched.
@@ -32,14 +32,17 @@ func newNameCmd(a *app) *cobra.Command {
 		Use:   "name",
 		Short: "Name the latents from a vocabulary",
 		Long: `Give every latent the word that fits it best, and every word the group of latents
-that answers for it. --vocab is a list of words, one a line; --vocab-vectors an
-.npy with one row for each line, from the text side of the encoder that made the
-pictures' vectors. Both are kept in the database: without --vocab the stored
-vocabulary is used again.
+that answers for it. --vocab is a list of words, one a line. Their vectors come
+from the text side of the encoder that made the pictures' vectors: it makes them
+here, or --vocab-vectors brings them, an .npy with one row for each line. Both
+are kept in the database: without --vocab the stored vocabulary is used again,
+and where there is none, the words that come with saectl.
 
 "name set", "name hide" and "name merge" are kept apart and applied on top, so
 they survive naming again.`,
-		Example: `  saectl name --vocab words.txt --vocab-vectors words.npy
+		Example: `  saectl name
+  saectl name --vocab words.txt --prompt "a photo of a {}" --prompt "{}"
+  saectl name --vocab words.txt --vocab-vectors words.npy
   saectl name --by word --center image`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,6 +54,8 @@ they survive naming again.`,
 	f := cmd.Flags()
 	f.StringVar(&o.vocab, "vocab", "", "words, one a line")
 	f.StringVar(&o.vectors, "vocab-vectors", "", "their vectors (.npy), one row for each line")
+	f.StringArrayVar(&o.prompts, "prompt", nil, "text around a word, {}, for the encoder; of several the mean counts (default \"{}\" and \"a photo of a {}\")")
+	o.encoder.add(f)
 	f.StringVar(&o.by, "by", "", "match a latent's decoder row with the word (decoder), or encode the word (word) (default decoder)")
 	f.StringVar(&o.center, "center", "", "see directions from the origin (none), the mean word (vocab) or the mean picture (image) (default vocab)")
 	f.StringVar(&o.weigh, "weigh", "", "weigh a concept's latents by their decoder rows (decoder) or by the encoded word (code) (default decoder)")
@@ -106,51 +111,6 @@ func runName(ctx context.Context, a *app, d *db.DB, o nameOptions) error {
 		}
 	}
 	return a.printOutcome(out, out.String())
-}
-
-// vocabulary reads the given vocabulary and stores it, or returns the stored one.
-func (o nameOptions) vocabulary(ctx context.Context, a *app, d *db.DB) (*concept.Vocab, error) {
-	if o.vocab == "" && o.vectors != "" {
-		return nil, hint(errors.New("--vocab-vectors without --vocab"), "give the words that the rows belong to")
-	}
-	if o.vocab == "" {
-		v, err := d.Vocab(ctx)
-		if errors.Is(err, db.ErrNoVocab) {
-			return nil, hint(errors.New("the database has no vocabulary"), "give one: saectl name --vocab words.txt --vocab-vectors words.npy")
-		}
-		return v, err
-	}
-	if o.vectors == "" {
-		return nil, hint(errors.New("the words need vectors, and this version has no text encoder"), "give --vocab-vectors words.npy, one row for each line of --vocab")
-	}
-	v, err := readVocab(a, o.vocab, o.vectors)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.SetVocab(ctx, v); err != nil {
-		return nil, hint(err, "the words' vectors must come from the encoder that made the pictures' vectors")
-	}
-	return v, nil
-}
-
-func readVocab(a *app, words, vectors string) (*concept.Vocab, error) {
-	f, err := os.Open(words)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	m, err := npy.ReadFile(vectors)
-	if err != nil {
-		return nil, err
-	}
-	v, report, err := concept.ReadVocab(f, m)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", words, err)
-	}
-	if report.Kept < report.Lines {
-		a.note("%s: %s", words, report)
-	}
-	return v, nil
 }
 
 // chosenModel returns the autoencoder called name, or the active one.

@@ -23,6 +23,7 @@ type trainOptions struct {
 	name          string
 	resume, fresh bool
 	checkpoint    time.Duration
+	encoder       encoderFlags
 }
 
 func newTrainCmd(a *app) *cobra.Command {
@@ -31,8 +32,9 @@ func newTrainCmd(a *app) *cobra.Command {
 		Use:   "train",
 		Short: "Train the sparse autoencoder on the stored vectors",
 		Long: `Train a sparse autoencoder on the vectors of the database, encode every item with
-it, name its latents if a vocabulary is stored, and make it the active one. The
-one before stays until it is dropped.
+it, name its latents (by the stored vocabulary, or where the encoder is at hand by
+the words that come with saectl), and make it the active one. The one before stays
+until it is dropped.
 
 A run has a folder of its own in the database, runs/NAME, with its configuration,
 the ids of its rows, progress and checkpoints. What interrupts it - Ctrl-C, a kill,
@@ -59,6 +61,7 @@ a query. With --rows and no --holdout, all rows that are not listed are kept bac
 	f.BoolVar(&o.resume, "resume", false, "continue the last unfinished run, whatever its settings")
 	f.BoolVar(&o.fresh, "fresh", false, "start anew where a run of these settings was begun or finished")
 	f.DurationVar(&o.checkpoint, "checkpoint", 20*time.Second, "time between two checkpoints")
+	o.encoder.add(f)
 	cmd.MarkFlagsMutuallyExclusive("resume", "fresh")
 	return cmd
 }
@@ -372,12 +375,12 @@ func (j *trainJob) store(ctx context.Context, m *sae.Model) error {
 	return j.d.EncodeAll(ctx, j.run.Name, j.cfg.Threads, func(done, total int) { p.update(done, "") })
 }
 
-// name names the latents by the stored vocabulary and returns how many concepts
-// there are, 0 where there is no vocabulary.
+// name names the latents by the stored vocabulary, or by one that the encoder reads now, and returns how many concepts
+// there are: 0 where there is neither a vocabulary nor an encoder.
 func (j *trainJob) name(ctx context.Context, m *sae.Model) (int, error) {
-	v, err := j.d.Vocab(ctx)
-	if errors.Is(err, db.ErrNoVocab) {
-		j.a.note("latents have no names yet: saectl name --vocab words.txt --vocab-vectors words.npy gives them some")
+	v, err := nameOptions{encoder: j.opts.encoder}.vocabulary(ctx, j.a, j.d)
+	if errors.Is(err, db.ErrNoEmbedder) {
+		j.a.note("latents have no names yet: saectl name --vocab words.txt --vocab-vectors words.npy gives them some (%v)", err)
 		return 0, nil
 	}
 	if err != nil {
