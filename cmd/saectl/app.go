@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/saedb/saedb/clip"
 )
 
 // app is what a command may touch of the world outside: three streams, the
@@ -18,6 +20,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	encoder        func(encoderFlags) (clip.Encoder, error) // instead of those that are installed; nil outside tests
 	now            func() time.Time
 
 	terminal    bool // stdout is a terminal

@@ -23,6 +23,9 @@ func (f *encoderFlags) add(flags *pflag.FlagSet) {
 
 // openEncoder opens the encoder that the flags choose. The caller closes it.
 func (a *app) openEncoder(f encoderFlags, threads int) (clip.Encoder, error) {
+	if a.encoder != nil {
+		return a.encoder(f)
+	}
 	dir, err := clip.FindModel(f.model, a.getenv)
 	if err != nil {
 		return nil, hint(err, "name a model's folder with --model DIR")
