@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"internal/kv":     {"internal/vec"},
 	"internal/dbtest": {"db", "sae/...", "query/...", "internal/..."},
 	"internal/web":    {},
+	"internal/plot":   {},
 	"db":              {"query", "query/syntax", "index/...", "sae", "sae/concept", "internal/kv", "internal/vec"},
 
 	"cmd/saectl":                 {"db", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
