@@ -143,7 +143,7 @@ func (u *upsampler) acrossSums(dst []byte) {
 type fullRange struct {
 	crR, cbB [256]int32 // rounded
 	crG, cbG [256]int32 // times 65536; cbG holds the half that rounds their sum
-	clip     [768]byte  // clip[v+256] is v held to 0..255
+	clip     [1024]byte // clip[v+256] is v held to 0..255; its size is a power of two so that a mask saves the check of the index
 }
 
 func newFullRange() *fullRange {
@@ -169,8 +169,8 @@ func (t *fullRange) row(dst, luma, cb, cr []byte) {
 		y := int32(v) + 256
 		u, w := cb[x], cr[x]
 		p := dst[3*x : 3*x+3 : 3*x+3]
-		p[0] = t.clip[y+t.crR[w]]
-		p[1] = t.clip[y+(t.cbG[u]+t.crG[w])>>16]
-		p[2] = t.clip[y+t.cbB[u]]
+		p[0] = t.clip[(y+t.crR[w])&1023]
+		p[1] = t.clip[(y+(t.cbG[u]+t.crG[w])>>16)&1023]
+		p[2] = t.clip[(y+t.cbB[u])&1023]
 	}
 }

@@ -112,7 +112,7 @@ func (d distance) keeps(bound string) bool {
 	return false
 }
 
-func readList(t *testing.T, path string) (list []sample) {
+func readList(t testing.TB, path string) (list []sample) {
 	for line := range strings.Lines(string(mustRead(t, path))) {
 		f := strings.Split(strings.TrimSpace(line), "\t")
 		if len(f) != 4 {

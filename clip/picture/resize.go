@@ -1,6 +1,9 @@
 package picture
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Resize scales a picture to w by h with Pillow's bicubic filter, bit for bit: rows first, then columns, each pass rounded to 8 bits, and
 // a filter that grows with the reduction, so that nothing is skipped.
@@ -14,25 +17,42 @@ func Resize(p *Picture, w, h int) *Picture {
 // resizeWindow returns the part of the picture scaled to w by h that begins at (x0, y0) and is cw by ch large; nothing else of it is
 // computed.
 //
-// Three bytes of a pixel are multiplied at the price of fewer multiplications: two 8-bit samples lie in the halves of one 64-bit word, and
-// the product with a coefficient is right in both, since no sum leaves 32 bits. resizeSlow is the readable twin.
+// Two 8-bit samples lie in the halves of one 64-bit word, and one multiplication with a coefficient is right in both, since no sum leaves
+// 32 bits. resizeSlow is the readable twin.
 func resizeWindow(p *Picture, w, h, x0, y0, cw, ch int) []byte {
-	across := newTaps(p.W, w, x0, cw)
+	if h == p.H { // the filter would change nothing
+		return scaleAcross(p, w, x0, cw, y0, y0+ch)[:3*cw*ch]
+	}
 	down := newTaps(p.H, h, y0, ch)
 	top, bottom := down.span()
-	narrow := make([]byte, 3*cw*(bottom-top)+8) // the rows that are needed, scaled across; 8 bytes more to load words from
-	pair := make([]uint64, p.W)
-	for y := top; y < bottom; y += 2 {
-		second := min(y+1, bottom-1)
-		weave(pair, p.row(y), p.row(second))
-		at := 3 * cw * (y - top)
-		across.rows(narrow[at:][:3*cw], narrow[3*cw*(second-top):][:3*cw], pair)
-	}
-	out := make([]byte, 3*cw*ch+8)
+	narrow := scaleAcross(p, w, x0, cw, top, bottom)
+	out := make([]byte, 3*cw*ch+7)
 	for y := range ch {
 		down.column(out[3*cw*y:], narrow[3*cw*(down.from[y]-top):], 3*cw, y)
 	}
 	return out[:3*cw*ch]
+}
+
+// scaleAcross returns rows top to bottom scaled to a width of w, of each the cw pixels from x0, and seven bytes more, so that words can be
+// loaded up to the end.
+func scaleAcross(p *Picture, w, x0, cw, top, bottom int) []byte {
+	narrow := make([]byte, 3*cw*(bottom-top)+7)
+	row := func(y int) []byte { return narrow[3*cw*(y-top):][:3*cw] }
+	if w == p.W {
+		for y := top; y < bottom; y++ {
+			copy(row(y), p.row(y)[3*x0:])
+		}
+		return narrow
+	}
+	across := newTaps(p.W, w, x0, cw)
+	left, right := across.span()
+	pair := make([]uint64, p.W)
+	for y := top; y < bottom; y += 2 {
+		second := min(y+1, bottom-1)
+		weave(pair[left:right], p.row(y)[3*left:3*right], p.row(second)[3*left:3*right])
+		across.rows(row(y), row(second), pair)
+	}
+	return narrow
 }
 
 func (p *Picture) row(y int) []byte { return p.Pix[3*p.W*y:][:3*p.W] }
@@ -98,11 +118,14 @@ func (t *taps) span() (int, int) {
 }
 
 // weave lays two rows of R, G, B into one: the pixel of the first in the lower half of a word, of the second in the upper.
+// The highest byte of each half is of no meaning.
 func weave(dst []uint64, a, b []byte) {
-	for x := range dst {
-		p, q := a[3*x:3*x+3], b[3*x:3*x+3]
-		dst[x] = uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(q[0])<<32 | uint64(q[1])<<40 | uint64(q[2])<<48
+	last := len(dst) - 1
+	for x := range last {
+		dst[x] = uint64(binary.LittleEndian.Uint32(a[3*x:])) | uint64(binary.LittleEndian.Uint32(b[3*x:]))<<32
 	}
+	a, b = a[3*last:][:3], b[3*last:][:3]
+	dst[last] = uint64(a[0]) | uint64(a[1])<<8 | uint64(a[2])<<16 | uint64(b[0])<<32 | uint64(b[1])<<40 | uint64(b[2])<<48
 }
 
 // lanes picks the lowest byte of each half of a word.
@@ -138,10 +161,7 @@ func (t *taps) column(dst, src []byte, stride, i int) {
 		var s0, s1, s2, s3 uint64 = rounding, rounding, rounding, rounding
 		at := x
 		for _, part := range parts {
-			w := src[at : at+8 : at+8]
-			v := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
-				uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
-			c := uint64(part)
+			v, c := binary.LittleEndian.Uint64(src[at:]), uint64(part)
 			s0 += (v & lanes) * c
 			s1 += (v >> 8 & lanes) * c
 			s2 += (v >> 16 & lanes) * c

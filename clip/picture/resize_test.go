@@ -33,9 +33,15 @@ func TestResizeEqualsItsSlowTwin(t *testing.T) {
 func TestAWindowIsCutFromTheWhole(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
-	for range 40 {
+	for range 80 {
 		p := noise(r, 1+r.IntN(90), 1+r.IntN(90))
 		w, h := 1+r.IntN(60), 1+r.IntN(60)
+		if r.IntN(4) == 0 {
+			w = p.W
+		}
+		if r.IntN(4) == 0 {
+			h = p.H
+		}
 		x, y := r.IntN(w), r.IntN(h)
 		cw, ch := 1+r.IntN(w-x), 1+r.IntN(h-y)
 		whole := resizeSlow(p, w, h)
