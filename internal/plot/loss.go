@@ -47,7 +47,8 @@ func Loss(t Title, steps []Step) *Figure {
 	return f
 }
 
-// smooth averages each value with up to r on either side, as many left as right.
+// smooth averages each value with up to r on either side: at the beginning, where losses fall fast, as many right as left, at
+// the end as many left as ever.
 func smooth(raw plotter.XYs, r int) plotter.XYs {
 	out := make(plotter.XYs, len(raw))
 	sums := make([]float64, len(raw)+1)
@@ -55,8 +56,9 @@ func smooth(raw plotter.XYs, r int) plotter.XYs {
 		sums[i+1] = sums[i] + p.Y
 	}
 	for i, p := range raw {
-		w := min(r, i, len(raw)-1-i)
-		out[i] = plotter.XY{X: p.X, Y: (sums[i+w+1] - sums[i-w]) / float64(2*w+1)}
+		left := min(r, i)
+		right := min(left, len(raw)-1-i)
+		out[i] = plotter.XY{X: p.X, Y: (sums[i+right+1] - sums[i-left]) / float64(left+1+right)}
 	}
 	return out
 }

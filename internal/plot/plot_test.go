@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/recorder"
@@ -228,6 +229,16 @@ func TestBarsAreAsLongAsTheirValues(t *testing.T) {
 	x, _ := f.plot.Transforms(&c)
 	if long, short := x(3)-c.Min.X, x(1.5)-c.Min.X; math.Abs(float64(long-2*short)) > 1e-9 || long > vg.Length(400) {
 		t.Errorf("3 is %v long, 1.5 is %v", long, short)
+	}
+}
+
+func TestRunningMean(t *testing.T) {
+	raw := plotter.XYs{{X: 1, Y: 8}, {X: 2, Y: 4}, {X: 3, Y: 3}, {X: 4, Y: 2}, {X: 5, Y: 7}}
+	want := []float64{8, 5, 24. / 5, 4, 4}
+	for i, p := range smooth(raw, 2) {
+		if p.X != raw[i].X || math.Abs(p.Y-want[i]) > 1e-12 {
+			t.Errorf("at %v the mean is %v, want %v", raw[i].X, p, want[i])
+		}
 	}
 }
 
