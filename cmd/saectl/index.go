@@ -86,7 +86,7 @@ func runIndex(ctx context.Context, a *app, roots []string, o indexOptions) error
 	if err := job.openMetas(roots, o.meta); err != nil {
 		return err
 	}
-	e, err := a.openEncoder(o.encoder, job.threads)
+	e, err := a.openEncoder(o.encoder, 1) // each goroutine has a batch of its own
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ const (
 	commitEvery  = 4 * pictureBatch
 )
 
-// run stores every file that is new or has changed, in the order of ids. Pictures are decoded ahead of the encoder.
+// run stores every file that is new or has changed, in the order of ids.
 func (j *indexJob) run(ctx context.Context, a *app, d *db.DB, e clip.Encoder) error {
 	work, err := j.changed(ctx, d)
 	if err != nil || len(work) == 0 {
@@ -219,54 +219,39 @@ func (j *indexJob) run(ctx context.Context, a *app, d *db.DB, e clip.Encoder) er
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 
-	var batch, ready []indexWork
-	encode := func() error {
-		encoded, err := encodeBatch(ctx, e, batch)
-		batch = batch[:0]
-		ready = append(ready, encoded...)
-		return err
-	}
+	var ready []db.Item
 	commit := func() error {
-		items := make([]db.Item, len(ready))
-		for i, w := range ready {
-			items[i] = w.item
-		}
-		ready = ready[:0]
 		// What is encoded is stored even if the user has said stop.
-		res, err := d.Put(context.WithoutCancel(ctx), items...)
+		res, err := d.Put(context.WithoutCancel(ctx), ready...)
+		ready = ready[:0]
 		j.outcome.Added += res.Added
 		j.outcome.Replaced += res.Replaced
 		j.outcome.Unchanged += res.Unchanged
 		return err
 	}
 	done := 0
-	for slot := range prepareAhead(ctx, e, work, j.threads) {
-		w := <-slot
-		done++
-		switch {
-		case w.err != nil:
-			j.bad(w.file.Path, w.err)
-		case w.tensor == nil:
-			ready = append(ready, w)
-		default:
-			batch = append(batch, w)
-		}
-		if len(batch) == pictureBatch {
-			err = encode()
-		}
-		if err == nil && len(ready) >= commitEvery {
-			err = commit()
-		}
-		if err != nil {
+	for slot := range processAhead(ctx, e, work, j.threads) {
+		batch := <-slot
+		if err = batch.err; err != nil {
 			break
 		}
-		bar.update(done, w.file.ID)
+		for _, w := range batch.works {
+			done++
+			if w.err != nil {
+				j.bad(w.file.Path, w.err)
+				continue
+			}
+			ready = append(ready, w.item)
+		}
+		if len(ready) >= commitEvery {
+			if err = commit(); err != nil {
+				break
+			}
+		}
+		bar.update(done, "")
 	}
 	if err == nil {
 		err = ctx.Err()
-	}
-	if err == nil {
-		err = encode()
 	}
 	return errors.Join(err, commit())
 }

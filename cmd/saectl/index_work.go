@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/saedb/saedb/clip"
@@ -31,9 +32,8 @@ type indexWork struct {
 	said map[string]any // what the metadata files say of it
 	old  *db.Item       // what is stored under its id, nil: nothing
 
-	item   db.Item   // to be stored; without its vector while tensor is there
-	tensor []float32 // for the encoder
-	err    error     // what is wrong with the file
+	item db.Item // to be stored
+	err  error   // what is wrong with the file
 }
 
 // path is the file's path as it is stored.
@@ -58,15 +58,15 @@ func (w *indexWork) isStored() bool {
 	return true
 }
 
-// prepareAhead prepares files in goroutines and yields them in their order, each as a channel that delivers it once. It stops
-// early when ctx ends.
-func prepareAhead(ctx context.Context, e clip.Encoder, work []indexWork, threads int) <-chan chan indexWork {
-	slots := make(chan chan indexWork, pictureBatch+threads)
+// processAhead makes the vectors of files, a batch in each of several goroutines, and yields the batches in their order, each as
+// a channel that delivers it once. It stops early when ctx ends.
+func processAhead(ctx context.Context, e clip.Encoder, work []indexWork, threads int) <-chan chan indexBatch {
+	slots := make(chan chan indexBatch, threads)
 	turns := make(chan struct{}, threads)
 	go func() {
 		defer close(slots)
-		for _, w := range work {
-			slot := make(chan indexWork, 1)
+		for part := range slices.Chunk(work, pictureBatch) {
+			slot := make(chan indexBatch, 1)
 			select {
 			case slots <- slot:
 			case <-ctx.Done():
@@ -74,18 +74,52 @@ func prepareAhead(ctx context.Context, e clip.Encoder, work []indexWork, threads
 			}
 			turns <- struct{}{}
 			go func() {
-				w.prepare(e)
+				slot <- process(ctx, e, part)
 				<-turns
-				slot <- w
 			}()
 		}
 	}()
 	return slots
 }
 
-// prepare reads the file and makes everything that is stored but the vector. A content that is stored already keeps
-// its vector and is not decoded.
-func (w *indexWork) prepare(e clip.Encoder) {
+// indexBatch is a batch of works that are done; err is the encoder's, and then they are not.
+type indexBatch struct {
+	works []indexWork
+	err   error
+}
+
+// process prepares a batch of files and gives their pictures to the encoder at once.
+func process(ctx context.Context, e clip.Encoder, works []indexWork) indexBatch {
+	id := e.Identity()
+	tensors := make([]float32, 0, len(works)*3*id.Side*id.Side)
+	var waiting []*indexWork
+	for i := range works {
+		if err := ctx.Err(); err != nil {
+			return indexBatch{err: err}
+		}
+		w := &works[i]
+		p := w.prepare()
+		if w.err == nil && p != nil {
+			tensors = e.Tensor(tensors, p)
+			waiting = append(waiting, w)
+		}
+	}
+	vectors, err := e.Pictures(ctx, tensors)
+	if err != nil {
+		return indexBatch{err: err}
+	}
+	for i, w := range waiting {
+		w.item.Vec = vectors[i*id.Dim:][:id.Dim]
+		if err := db.CheckVector(w.item.Vec); err != nil {
+			return indexBatch{err: fmt.Errorf("%s: the encoder's vector: %w", w.file.Path, err)}
+		}
+	}
+	return indexBatch{works: works}
+}
+
+// prepare reads the file, makes everything that is stored but the vector, and returns the picture. A content that is stored
+// already keeps its vector: then there is no picture.
+func (w *indexWork) prepare() (p *picture.Picture) {
 	data, err := os.ReadFile(w.file.Path)
 	if err != nil {
 		var at *fs.PathError
@@ -93,7 +127,7 @@ func (w *indexWork) prepare(e clip.Encoder) {
 			err = at.Err
 		}
 		w.err = err
-		return
+		return nil
 	}
 	sum := sha256.Sum256(data)
 	hash := "sha256:" + hex.EncodeToString(sum[:])
@@ -101,27 +135,26 @@ func (w *indexWork) prepare(e clip.Encoder) {
 	if w.old != nil && w.old.Meta["hash"] == hash {
 		w.item.Vec, w.item.Norm, w.item.Thumb = w.old.Vec, w.old.Norm, w.old.Thumb
 		maps.Copy(w.item.Meta, w.old.Meta)
-	} else if w.err = w.decode(e, data); w.err != nil {
-		return
+	} else if p, w.err = w.decode(data); w.err != nil {
+		return nil
 	}
 	maps.Copy(w.item.Meta, w.said)
 	w.item.Meta["path"] = w.path()
 	w.item.Meta["bytes"] = int64(len(data))
 	w.item.Meta["mtime"] = w.mtime()
 	w.item.Meta["hash"] = hash
+	return p
 }
 
-// decode makes the tensor, the thumbnail, and what the picture says of itself.
-func (w *indexWork) decode(e clip.Encoder, data []byte) error {
+// decode makes the picture, its thumbnail, and what it says of itself.
+func (w *indexWork) decode(data []byte) (*picture.Picture, error) {
 	p, err := picture.Decode(data, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if w.item.Thumb, err = picture.Thumbnail(p, thumbSide, thumbQuality); err != nil {
-		return fmt.Errorf("its thumbnail: %w", err)
+		return nil, fmt.Errorf("its thumbnail: %w", err)
 	}
-	side := e.Identity().Side
-	w.tensor = e.Tensor(make([]float32, 0, 3*side*side), p)
 	w.item.Meta["width"], w.item.Meta["height"] = int64(p.W), int64(p.H)
 	x := p.Exif
 	if !x.Taken.IsZero() {
@@ -135,30 +168,5 @@ func (w *indexWork) decode(e clip.Encoder, data []byte) error {
 	if x.HasPlace {
 		w.item.Meta["lat"], w.item.Meta["lon"] = x.Lat, x.Lon
 	}
-	return nil
-}
-
-// encodeBatch gives each of the works its vector. One that cannot be stored is an error of the encoder, not of the file.
-func encodeBatch(ctx context.Context, e clip.Encoder, batch []indexWork) ([]indexWork, error) {
-	if len(batch) == 0 {
-		return nil, nil
-	}
-	var tensors []float32
-	for _, w := range batch {
-		tensors = append(tensors, w.tensor...)
-	}
-	vectors, err := e.Pictures(ctx, tensors)
-	if err != nil {
-		return nil, err
-	}
-	dim := e.Identity().Dim
-	out := make([]indexWork, len(batch))
-	for i, w := range batch {
-		w.tensor, w.item.Vec = nil, vectors[i*dim:][:dim]
-		if err := db.CheckVector(w.item.Vec); err != nil {
-			return nil, fmt.Errorf("%s: the encoder's vector: %w", w.file.Path, err)
-		}
-		out[i] = w
-	}
-	return out, nil
+	return p, nil
 }
