@@ -37,13 +37,18 @@ func (a *app) openEncoder(f encoderFlags, threads int) (clip.Encoder, error) {
 		}
 	}
 	e, err := clip.Open(dir, &clip.Options{Library: library, Threads: threads})
+	return e, explainOpen(err)
+}
+
+// explainOpen adds to an encoder's error what to do about it.
+func explainOpen(err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, clip.ErrNoRuntime):
-		return nil, hint(err, "install ONNX Runtime %s or newer and name its library with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
-	case err != nil:
-		return nil, fmt.Errorf("opening the encoder: %w", err)
+		return hint(err, "install ONNX Runtime %s or newer and name its library with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
 	}
-	return e, nil
+	return fmt.Errorf("opening the encoder: %w", err)
 }
 
 // spaceOf is an encoder's identity as the database keeps it.
