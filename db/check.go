@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"iter"
@@ -32,7 +33,7 @@ func (d *DB) Check(ctx context.Context) iter.Seq[error] {
 func (s *Snapshot) Check(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		c := &checker{s: s, ctx: ctx, yield: yield, seed: maphash.MakeSeed()}
-		for _, step := range []func() error{c.keys, c.items, c.parts, c.index, c.models, c.vocabulary} {
+		for _, step := range []func() error{c.keys, c.items, c.parts, c.index, c.models, c.vocabulary, c.clusters} {
 			if err := step(); err != nil && !c.stopped {
 				c.report("%w", err)
 			}
@@ -374,5 +375,13 @@ func (c *checker) tallyPostings(rec modelRecord, have []tally) error {
 
 func (c *checker) vocabulary() error {
 	_, err := (&Snapshot{d: c.s.d, r: c.s.r, state: c.s.state, naming: newMemo(0)}).vocab(c.ctx)
+	return err
+}
+
+func (c *checker) clusters() error {
+	_, err := c.s.Clusters(c.ctx)
+	if errors.Is(err, ErrNoClusters) {
+		return nil
+	}
 	return err
 }

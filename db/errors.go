@@ -28,5 +28,6 @@ var (
 	ErrActive     = errors.New("the autoencoder is in use")
 	ErrNoNames    = errors.New("the latents have no names")
 	ErrNoVocab    = errors.New("no vocabulary")
+	ErrNoClusters = errors.New("no clusters")
 	ErrNoEmbedder = query.ErrNoEncoder
 )

@@ -16,8 +16,8 @@ import (
 
 // Fingerprint returns one SHA-256, in hexadecimal, of the logical content: two databases with the same fingerprint give the same
 // answers, however they came about. It covers the space, the items by id (norm, vector, metadata, thumbnail), the
-// autoencoders by name (digest, codes by id, names, edits, which is active) and the vocabulary. It leaves out ordinals,
-// times of adding and everything that is derived.
+// autoencoders by name (digest, codes by id, names, edits, which is active), the vocabulary and the description of the
+// clusters. It leaves out ordinals, times of adding and everything that is derived.
 func (d *DB) Fingerprint(ctx context.Context) (sum string, err error) {
 	err = d.view(func(s *Snapshot) error {
 		sum, err = s.Fingerprint(ctx)
@@ -59,6 +59,13 @@ func (s *Snapshot) Fingerprint(ctx context.Context) (string, error) {
 	}
 	if words != nil {
 		f.field("vocabulary", words, vectors)
+	}
+	clusters, ok, err := s.r.Get(kv.KeyClusters())
+	if err != nil {
+		return "", err
+	}
+	if ok {
+		f.field("clusters", clusters)
 	}
 	return hex.EncodeToString(f.h.Sum(nil)), nil
 }

@@ -31,9 +31,10 @@ const (
 
 // The header's keys.
 var (
-	keyFormat = []byte("hformat")
-	keySpace  = []byte("hspace")
-	keyState  = []byte("hstate")
+	keyFormat   = []byte("hformat")
+	keySpace    = []byte("hspace")
+	keyState    = []byte("hstate")
+	keyClusters = []byte("hclusters")
 )
 
 // KeyFormat is where the format version lies.
@@ -44,6 +45,9 @@ func KeySpace() []byte { return bytes.Clone(keySpace) }
 
 // KeyState is where the State lies.
 func KeyState() []byte { return bytes.Clone(keyState) }
+
+// KeyClusters is where the description of the clusters lies.
+func KeyClusters() []byte { return bytes.Clone(keyClusters) }
 
 func key(prefix byte, numbers ...uint32) []byte {
 	k := make([]byte, 1, 1+4*len(numbers))
