@@ -56,6 +56,7 @@ the same file.`,
 	}
 	add("loss", "The loss of the training run over its steps", "loss --out loss.png", drawLoss)
 	add("density", "How many latents fire for which share of the pictures", "density --out density.svg", drawDensity)
+	add("clusters", "A map of the pictures, coloured by cluster, with the clusters' names", "clusters --out map.png", drawClusters)
 	one, o := add("concepts", "The strongest concepts of one picture", "concepts --image beach/7.jpg --out concepts.png", drawConcepts)
 	one.Flags().StringVar(&o.image, "image", "", "id of the picture")
 	one.Flags().IntVar(&o.top, "top", 10, "how many concepts")

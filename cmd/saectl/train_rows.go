@@ -48,8 +48,8 @@ func splitRows(ctx context.Context, d *db.DB, r *rowSet, rowsFile, holdout strin
 		if err != nil {
 			return s, err
 		}
-	} else if s.held, err = askedRows(ctx, d, r, holdout); err != nil {
-		return s, err
+	} else if s.held, err = askedRows(ctx, d, r, "--holdout", holdout); err != nil {
+		return s, hint(err, "--holdout takes a share such as 0.1, a file of ids, or a query such as 'split = test'")
 	}
 	s.trained = without(s.trained, s.held)
 	return s, s.check()
@@ -88,12 +88,12 @@ func listedRows(r *rowSet, path string) ([]int, error) {
 	return r.rows(ids, path)
 }
 
-// askedRows asks the database for rows.
-func askedRows(ctx context.Context, d *db.DB, r *rowSet, text string) ([]int, error) {
+// askedRows asks the database for rows with the query that a flag was given.
+func askedRows(ctx context.Context, d *db.DB, r *rowSet, flag, text string) ([]int, error) {
 	var ids []string
 	for row, err := range d.Query(ctx, text, nil) {
 		if err != nil {
-			return nil, hint(fmt.Errorf("--holdout: %w", err), "--holdout takes a share such as 0.1, a file of ids, or a query such as 'split = test'")
+			return nil, fmt.Errorf("%s: %w", flag, err)
 		}
 		id, err := idsOnly(row.ID, text)
 		if err != nil {
@@ -101,5 +101,5 @@ func askedRows(ctx context.Context, d *db.DB, r *rowSet, text string) ([]int, er
 		}
 		ids = append(ids, id)
 	}
-	return r.rows(ids, "--holdout")
+	return r.rows(ids, flag)
 }
