@@ -38,8 +38,9 @@ func newGalleryCmd(a *app) *cobra.Command {
 		Short: "Write one HTML file that shows concepts, their pictures and latents",
 		Long: `Write a report as one HTML file that needs nothing else: the quality of the
 autoencoder, a few pictures taken apart, for each concept the pictures it finds
-with their values and top concepts, and for single latents the pictures that
-excite them most. Without concepts named, those with the best names are shown.
+with their values and top concepts, pictures similar by latents and by vectors,
+clusters where there are any, and for single latents the pictures that excite
+them most. Without concepts named, those with the best names are shown.
 An item without a thumbnail gets a tile drawn from its id.`,
 		Example: "  saectl gallery --out report.html dog 'sea shore' bicycle",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -144,6 +145,12 @@ func galleryReport(ctx context.Context, d *db.DB, o galleryOptions) (*web.Report
 		r.Concepts = append(r.Concepts, c)
 	}
 	if r.Explained, err = g.explained(ctx, r.Concepts); err != nil {
+		return nil, err
+	}
+	if r.Similar, err = g.similar(ctx, r.Explained); err != nil {
+		return nil, err
+	}
+	if r.Clusters, err = g.clusters(ctx); err != nil {
 		return nil, err
 	}
 	for _, l := range g.bestLatents(o.latents) {
@@ -348,12 +355,62 @@ func (g *gallery) latent(ctx context.Context, s latentStat) (web.Latent, error) 
 	for _, r := range n.RunnersUp[:min(4, len(n.RunnersUp))] {
 		l.Runners = append(l.Runners, r.Word)
 	}
-	err := g.ask(ctx, "latent = $n top 8", query.Params{"n": int64(s.latent)}, func(row query.Row) error {
+	var err error
+	l.Pictures, err = g.thumbs(ctx, "latent = $n top 8", query.Params{"n": int64(s.latent)}, "%.2f")
+	return l, err
+}
+
+// thumbs shows the answer to a query, each picture with its score, as format says, and without its concepts.
+func (g *gallery) thumbs(ctx context.Context, text string, p query.Params, format string) (pictures []web.Picture, err error) {
+	err = g.ask(ctx, text, p, func(row query.Row) error {
 		it, err := g.d.Get(ctx, row.ID)
-		l.Pictures = append(l.Pictures, web.Picture{ID: row.ID, Caption: caption(it.Meta), Src: web.Thumb(row.ID, it.Thumb), Value: fmt.Sprintf("%.2f", row.Score)})
+		shown := web.Picture{ID: row.ID, Caption: caption(it.Meta), Src: web.Thumb(row.ID, it.Thumb)}
+		if format != "" {
+			shown.Value = fmt.Sprintf(format, row.Score)
+		}
+		pictures = append(pictures, shown)
 		return err
 	})
-	return l, err
+	return pictures, err
+}
+
+// similar shows what is near to pictures by their codes and by their vectors.
+func (g *gallery) similar(ctx context.Context, to []web.Picture) (shown []web.Similar, err error) {
+	for _, p := range to {
+		id := query.Params{"id": p.ID}
+		s := web.Similar{To: web.Picture{ID: p.ID, Caption: p.Caption, Src: p.Src}}
+		if s.ByLatents, err = g.thumbs(ctx, "near image $id in latent top 8", id, "%.2f"); err != nil {
+			return nil, err
+		}
+		if s.ByVectors, err = g.thumbs(ctx, "near image $id in dense top 8", id, "%.2f"); err != nil {
+			return nil, err
+		}
+		shown = append(shown, s)
+	}
+	return shown, nil
+}
+
+// clusters shows the groups that saectl cluster made, each with its first pictures; there may be none.
+func (g *gallery) clusters(ctx context.Context) ([]web.Cluster, error) {
+	stored, err := g.d.Clusters(ctx)
+	if errors.Is(err, db.ErrNoClusters) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var shown []web.Cluster
+	for _, c := range stored.List {
+		w := web.Cluster{Number: c.ID, Name: c.Name, Size: c.Size}
+		for _, share := range c.Concepts {
+			w.Concepts = append(w.Concepts, share.Word+" "+percent(share.Share))
+		}
+		if w.Pictures, err = g.thumbs(ctx, "cluster = $n top 8", query.Params{"n": int64(c.ID)}, ""); err != nil {
+			return nil, err
+		}
+		shown = append(shown, w)
+	}
+	return shown, nil
 }
 
 // picture shows an item with its top concepts: latents of one name count together.

@@ -12,6 +12,8 @@ type Report struct {
 	Charts    []Chart   // beside the metrics
 	Explained []Picture // pictures taken apart, shown large
 	Concepts  []Concept
+	Similar   []Similar
+	Clusters  []Cluster
 	Latents   []Latent
 	Foot      string
 }
@@ -70,5 +72,20 @@ type Latent struct {
 	Runners  []string // names that came next
 	Count    int      // pictures in which it fires
 	Max      string   // its largest activation
+	Pictures []Picture
+}
+
+// Similar is a picture with the pictures nearest to it, measured in two ways.
+type Similar struct {
+	To                   Picture
+	ByLatents, ByVectors []Picture
+}
+
+// Cluster is a group of pictures.
+type Cluster struct {
+	Number   int
+	Name     string
+	Size     int
+	Concepts []string // what sets it apart, the strongest first
 	Pictures []Picture
 }
