@@ -10,7 +10,7 @@ const (
 	// principalSpare is how many directions Principal carries beyond those asked for: they take up the variance next in
 	// size, and the asked ones settle in fewer rounds.
 	principalSpare = 6
-	// principalRounds bounds the rounds; vectors of pictures need some twenty.
+	// principalRounds bounds the rounds; vectors of pictures need some ten.
 	principalRounds = 200
 	// principalRun is how many rows a goroutine adds up at a time. The sums of the runs are added in order.
 	principalRun = 512
