@@ -72,6 +72,10 @@ func sample(t testing.TB) *web.Report {
 	for _, w := range []string{"dog", "sea shore", `<script>alert("x")</script>`} {
 		r.Concepts = append(r.Concepts, web.Concept{Word: w, Count: 42, Group: []web.Share{{Latent: 4, Percent: "61 %"}, {Latent: 811, Percent: "39 %"}}, Pictures: pics})
 	}
+	r.Similar = []web.Similar{{To: pics[0], ByLatents: pics[1:5], ByVectors: pics[2:6]}}
+	for i, name := range []string{"dog, grass", `"><b>bold`, ""} {
+		r.Clusters = append(r.Clusters, web.Cluster{Number: i, Name: name, Size: 40 - i, Concepts: []string{"dog 6%", "grass 4%"}, Pictures: pics[:8]})
+	}
 	for i := range 5 {
 		l := web.Latent{Number: uint32(i * 77), Word: "dog", Runners: []string{"puppy", "hound"}, Count: i + 1, Max: "4.71", Pictures: pics[:8]}
 		if i == 2 {
@@ -135,6 +139,15 @@ func TestReportLinksHaveTargets(t *testing.T) {
 	for _, m := range links {
 		if n := strings.Count(page, ` id="`+m[1]+`"`); n != 1 {
 			t.Errorf("#%s has %d targets", m[1], n)
+		}
+	}
+}
+
+func TestReportShowsSimilarPicturesAndClusters(t *testing.T) {
+	page := render(t, sample(t))
+	for _, part := range []string{`<h2 id="similar">`, "<h4>by latents</h4>", "<h4>by vectors</h4>", `<h2 id="clusters">`, `id="cluster-1"`, "<h3>cluster 2</h3>", "dog 6%, grass 4%", "· 39 pictures", "&#34;&gt;&lt;b&gt;bold"} {
+		if !strings.Contains(page, part) {
+			t.Errorf("the page lacks %s", part)
 		}
 	}
 }
