@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,9 +40,11 @@ type Vision struct {
 	Input      Port   `json:"input"`
 	Output     Port   `json:"output"`
 	Preprocess struct {
-		Size int        `json:"size"`
-		Mean [3]float32 `json:"mean"`
-		Std  [3]float32 `json:"std"`
+		Size   int        `json:"size"`
+		Mean   [3]float32 `json:"mean"`
+		Std    [3]float32 `json:"std"`
+		Resize string     `json:"resize,omitempty"` // only "shortest-edge bicubic"; remarks may follow
+		Crop   string     `json:"crop,omitempty"`   // only "center"
 	} `json:"preprocess"`
 }
 
@@ -51,13 +52,14 @@ type Vision struct {
 type Text struct {
 	File      string `json:"file"`
 	SHA256    string `json:"sha256,omitempty"`
-	Inputs    []Port `json:"inputs"` // ids first; then the attention mask and token types, where the model has them
+	Inputs    []Port `json:"inputs"` // ids, attention mask ("mask" in its name), token types ("type"), as the model has them
 	Output    Port   `json:"output"`
 	MaxLength int    `json:"max_length"`
-	FixLength bool   `json:"fixed_length,omitempty"` // every text is padded to MaxLength
+	FixLength bool   `json:"fixed_length,omitempty"` // every text is padded to MaxLength; so it is to a length that the file fixes
 }
 
-// Port is an input or output of a tower.
+// Port is an input or output of a tower. What is not stated is as the file has it: all its inputs, and of its outputs the first that is a
+// matrix of float32.
 type Port struct {
 	Name  string `json:"name"`
 	DType string `json:"dtype,omitempty"`
@@ -106,19 +108,18 @@ func (d *Description) check() error {
 	need(d.Name != "", "name is missing")
 	need(d.Dim > 0, "dim is %d", d.Dim)
 	need(d.Vision.File != "", "vision.file is missing")
-	need(d.Vision.Input.Name != "", "vision.input.name is missing")
-	need(d.Vision.Output.Name != "", "vision.output.name is missing")
 	need(d.Vision.Preprocess.Size > 0, "vision.preprocess.size is %d", d.Vision.Preprocess.Size)
 	for c, s := range d.Vision.Preprocess.Std {
 		need(s > 0, "vision.preprocess.std[%d] is %v", c, s)
 	}
+	resize, crop := d.Vision.Preprocess.Resize, d.Vision.Preprocess.Crop
+	need(resize == "" || strings.HasPrefix(resize, "shortest-edge bicubic"), `vision.preprocess.resize is %q, want "shortest-edge bicubic"`, resize)
+	need(crop == "" || crop == "center", `vision.preprocess.crop is %q, want "center"`, crop)
 	need(d.Text.File != "", "text.file is missing")
-	need(len(d.Text.Inputs) > 0, "text.inputs is empty")
 	for i, in := range d.Text.Inputs {
 		need(in.Name != "", "text.inputs[%d].name is missing", i)
-		need(in.DType == "int64" || in.DType == "int32", "text.inputs[%d].dtype is %q, want int64 or int32", i, in.DType)
+		need(in.DType == "" || in.DType == "int64" || in.DType == "int32", "text.inputs[%d].dtype is %q, want int64 or int32", i, in.DType)
 	}
-	need(d.Text.Output.Name != "", "text.output.name is missing")
 	need(d.Text.MaxLength > 1, "text.max_length is %d", d.Text.MaxLength)
 	switch d.Tokenizer.Kind {
 	case "clip-bpe":
@@ -145,38 +146,36 @@ func (d *Description) Preprocess() picture.Preprocess {
 	return picture.Preprocess{Side: p.Size, Mean: p.Mean, Std: p.Std}
 }
 
-// Identity reads both towers' files once and returns the space they make. A file that differs from the digest stated for it is an ErrModel.
-func (d *Description) Identity() (Identity, error) {
-	vision, err := d.digest(d.Vision.File, d.Vision.SHA256)
+// Identity reads both towers' files and returns the space they make. A file that differs from the digest stated for it is an ErrModel.
+func (d *Description) Identity() (Identity, error) { return d.identity("") }
+
+// identity does the same, with digests remembered in a file.
+func (d *Description) identity(memory string) (Identity, error) {
+	known := recall(memory)
+	vision, err := d.digest(known, d.Vision.File, d.Vision.SHA256)
 	if err != nil {
 		return Identity{}, err
 	}
-	text, err := d.digest(d.Text.File, d.Text.SHA256)
+	text, err := d.digest(known, d.Text.File, d.Text.SHA256)
 	if err != nil {
 		return Identity{}, err
 	}
+	known.keep(memory)
 	both := sha256.Sum256([]byte(vision + "\n" + text + "\n"))
 	pre := d.Preprocess()
 	return Identity{Name: d.Name, WeightsSHA256: hex.EncodeToString(both[:]), Preprocess: pre.Name(), Dim: d.Dim, Side: pre.Side}, nil
 }
 
-func (d *Description) digest(file, stated string) (string, error) {
+func (d *Description) digest(known *digests, file, stated string) (string, error) {
 	path := d.path(file)
-	f, err := os.Open(path)
+	got, err := known.of(path)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrModel, err)
+	if stated != "" && !strings.EqualFold(got.SHA256, stated) {
+		return "", fmt.Errorf("%w: %s: its %d bytes have sha256 %s, %s states %s: it is damaged or another file; fetch it again", ErrModel, path, got.Size, got.SHA256, DescriptionFile, stated)
 	}
-	got := hex.EncodeToString(h.Sum(nil))
-	if stated != "" && !strings.EqualFold(got, stated) {
-		return "", fmt.Errorf("%w: %s: its %d bytes have sha256 %s, %s states %s: it is damaged or another file; fetch it again", ErrModel, path, n, got, DescriptionFile, stated)
-	}
-	return got, nil
+	return got.SHA256, nil
 }
 
 // tokenizer opens the vocabulary.

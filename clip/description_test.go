@@ -99,6 +99,13 @@ func TestWhereModelsAndLibrariesAreLookedFor(t *testing.T) {
 	if _, err := clip.FindModel("large", getenv); err == nil || !strings.Contains(err.Error(), "installed: small") {
 		t.Errorf("another model: %v", err)
 	}
+	if dir, err := clip.FindModel("", getenv); err != nil || dir != small {
+		t.Errorf("the only model: %s, %v", dir, err)
+	}
+	usual := filepath.Dir(put("models/" + clip.DefaultModel + "/model.json"))
+	if dir, err := clip.FindModel("", getenv); err != nil || dir != usual {
+		t.Errorf("the usual model: %s, %v", dir, err)
+	}
 	env["SAEDB_MODEL"] = "small"
 	for _, name := range []string{"", "small", small} {
 		if dir, err := clip.FindModel(name, getenv); err != nil || dir != small {
@@ -118,6 +125,10 @@ func TestWhereModelsAndLibrariesAreLookedFor(t *testing.T) {
 	env["ORT_DYLIB_PATH"] = put("elsewhere.so")
 	if lib, err := clip.FindRuntime("", getenv); err != nil || lib != env["ORT_DYLIB_PATH"] {
 		t.Errorf("the environment's library: %s, %v", lib, err)
+	}
+	nowhere := func(string) string { return "" }
+	if _, err := clip.FindModel("small", nowhere); !errors.Is(err, clip.ErrNoModel) || !strings.Contains(err.Error(), "set SAEDB_DATA") {
+		t.Errorf("no data folder: %v", err)
 	}
 	if _, err := clip.FindRuntime(data, getenv); !errors.Is(err, clip.ErrNoRuntime) || !strings.Contains(err.Error(), "it is a folder") {
 		t.Errorf("a folder as library: %v", err)

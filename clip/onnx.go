@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -34,7 +33,7 @@ func Open(dir string, o *Options) (Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := d.Identity()
+	id, err := d.identity(o.Digests)
 	if err != nil {
 		return nil, err
 	}
@@ -50,35 +49,12 @@ func Open(dir string, o *Options) (Encoder, error) {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	e := &onnxEncoder{about: d, id: id, pre: d.Preprocess(), cut: cut}
-	e.vision.init(d.path(d.Vision.File), []Port{d.Vision.Input}, d.Vision.Output, d.Dim, threads)
-	e.text.init(d.path(d.Text.File), d.Text.Inputs, d.Text.Output, d.Dim, threads)
+	e.vision = &tower{file: d.path(d.Vision.File), want: d.Vision.Output, dim: d.Dim, threads: threads}
+	if d.Vision.Input.Name != "" {
+		e.vision.stated = []Port{d.Vision.Input}
+	}
+	e.text = &tower{file: d.path(d.Text.File), stated: d.Text.Inputs, want: d.Text.Output, dim: d.Dim, threads: threads}
 	return e, nil
-}
-
-// library is the process's ONNX Runtime.
-var library struct {
-	sync.Mutex
-	path string
-}
-
-// CheckRuntime loads the library, if it is not loaded yet, and returns its version.
-func CheckRuntime(path string) (version string, err error) {
-	library.Lock()
-	defer library.Unlock()
-	if library.path != "" && library.path != path {
-		return "", fmt.Errorf("%w: this process already uses %s; start another for %s", ErrNoRuntime, library.path, path)
-	}
-	if library.path == "" {
-		ort.SetSharedLibraryPath(path)
-		if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
-			if strings.Contains(err.Error(), "API base") { // GetApi returned nothing for the version asked for
-				err = fmt.Errorf("it is older than %s, or no ONNX Runtime", MinRuntime)
-			}
-			return "", fmt.Errorf("%w: %s: %w", ErrNoRuntime, path, err)
-		}
-		library.path = path
-	}
-	return ort.GetVersion(), nil
 }
 
 type onnxEncoder struct {
@@ -86,7 +62,7 @@ type onnxEncoder struct {
 	id           Identity
 	pre          picture.Preprocess
 	cut          token.Tokenizer
-	vision, text tower
+	vision, text *tower
 }
 
 func (e *onnxEncoder) Identity() Identity { return e.id }
@@ -103,12 +79,18 @@ func (e *onnxEncoder) Pictures(ctx context.Context, tensors []float32) ([]float3
 		return nil, fmt.Errorf("%d numbers are no whole pictures of %d", len(tensors), size)
 	}
 	out := make([]float32, 0, len(tensors)/size*e.id.Dim)
-	for batch := range slices.Chunk(tensors, batchSize*size) {
+	if len(tensors) == 0 {
+		return out, nil
+	}
+	if err := e.vision.load(e.checkVision); err != nil {
+		return nil, err
+	}
+	for batch := range slices.Chunk(tensors, e.vision.batch()*size) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := int64(len(batch) / size)
-		in, err := ort.NewTensor(ort.NewShape(n, 3, int64(e.id.Side), int64(e.id.Side)), batch)
+		n := len(batch) / size
+		in, err := ort.NewTensor(ort.NewShape(int64(n), 3, int64(e.id.Side), int64(e.id.Side)), batch)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.vision.file, err)
 		}
@@ -121,9 +103,32 @@ func (e *onnxEncoder) Pictures(ctx context.Context, tensors []float32) ([]float3
 	return out, nil
 }
 
+// checkVision asks for one input of pictures of the described size.
+func (e *onnxEncoder) checkVision() error {
+	in := e.vision.inputs[0]
+	if len(e.vision.inputs) > 1 {
+		return fmt.Errorf("it wants the inputs %s; a vision tower has one", portNames(e.vision.inputs))
+	}
+	shape, want := in.Dimensions, ort.NewShape(-1, 3, int64(e.id.Side), int64(e.id.Side))
+	fits := len(shape) == len(want)
+	for i := 1; fits && i < len(want); i++ {
+		fits = shape[i] <= 0 || shape[i] == want[i]
+	}
+	if !fits || dtype(in) != "float32" {
+		return fmt.Errorf("its input %q is of %s and shape %v; want float32 and %v", in.Name, dtype(in), shapeText(shape), shapeText(want))
+	}
+	return nil
+}
+
 func (e *onnxEncoder) Texts(ctx context.Context, texts []string) ([]float32, error) {
 	out := make([]float32, 0, len(texts)*e.id.Dim)
-	for batch := range slices.Chunk(texts, batchSize) {
+	if len(texts) == 0 {
+		return out, nil
+	}
+	if err := e.text.load(e.checkText); err != nil {
+		return nil, err
+	}
+	for batch := range slices.Chunk(texts, e.text.batch()) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -131,10 +136,8 @@ func (e *onnxEncoder) Texts(ctx context.Context, texts []string) ([]float32, err
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.text.file, err)
 		}
-		out, err = e.text.run(out, inputs, int64(len(batch)))
-		for _, in := range inputs {
-			in.Destroy()
-		}
+		out, err = e.text.run(out, inputs, len(batch))
+		destroy(inputs)
 		if err != nil {
 			return nil, err
 		}
@@ -142,39 +145,65 @@ func (e *onnxEncoder) Texts(ctx context.Context, texts []string) ([]float32, err
 	return out, nil
 }
 
-// textInputs cuts a batch of texts, pads them to one length, and makes the tensors the model asks for: ids, the mask of what is
-// no padding, and token types, which are all 0.
-func (e *onnxEncoder) textInputs(texts []string) ([]ort.Value, error) {
+// checkText asks for inputs of integers, one of which takes the ids.
+func (e *onnxEncoder) checkText() error {
+	ids := 0
+	for _, in := range e.text.inputs {
+		if kind := dtype(in); kind != "int64" && kind != "int32" || len(in.Dimensions) != 2 {
+			return fmt.Errorf("its input %q is of %s and shape %v; want int64 or int32 and [n length]", in.Name, kind, shapeText(in.Dimensions))
+		}
+		if purposeOf(in.Name) == idInput {
+			ids++
+		}
+	}
+	if ids != 1 {
+		return fmt.Errorf("it wants the inputs %s; saedb knows ids, attention mask and token types, and finds %d for ids", portNames(e.text.inputs), ids)
+	}
+	return nil
+}
+
+// purpose is what a text input is for.
+type purpose int
+
+const (
+	idInput   purpose = iota // the ids of the pieces
+	maskInput                // 1 where there is a piece, 0 where there is padding
+	typeInput                // which of two texts a piece belongs to: always 0 here
+)
+
+func purposeOf(name string) purpose {
+	switch {
+	case strings.Contains(name, "mask"):
+		return maskInput
+	case strings.Contains(name, "type"), strings.Contains(name, "segment"):
+		return typeInput
+	}
+	return idInput
+}
+
+// textInputs cuts a batch of texts, pads them to one length, and makes the tensors that the model asks for.
+func (e *onnxEncoder) textInputs(texts []string) (inputs []ort.Value, err error) {
 	about, length := e.about.Text, 0
+	limit := about.MaxLength
+	fixed := int(e.text.inputs[0].Dimensions[1])
+	if fixed > 0 {
+		limit = min(limit, fixed)
+	}
 	ids := make([][]int64, len(texts))
 	for i, text := range texts {
-		ids[i] = e.cut.Encode(text, about.MaxLength)
+		ids[i] = e.cut.Encode(text, limit)
 		length = max(length, len(ids[i]))
 	}
-	if about.FixLength {
+	switch {
+	case fixed > 0:
+		length = fixed
+	case about.FixLength:
 		length = about.MaxLength
 	}
-	var inputs []ort.Value
-	for i, port := range about.Inputs {
-		values := make([]int64, len(texts)*length)
-		for row, cut := range ids {
-			for col := range length {
-				v := &values[row*length+col]
-				switch {
-				case i == 0 && col < len(cut):
-					*v = cut[col]
-				case i == 0:
-					*v = e.about.Tokenizer.PadID
-				case strings.Contains(port.Name, "mask") && col < len(cut):
-					*v = 1
-				}
-			}
-		}
-		in, err := intTensor(port.DType, int64(len(texts)), int64(length), values)
+	for _, port := range e.text.inputs {
+		in, err := intTensor(dtype(port), ids, length, purposeOf(port.Name), e.about.Tokenizer.PadID)
 		if err != nil {
-			for _, made := range inputs {
-				made.Destroy()
-			}
+			destroy(inputs)
 			return nil, err
 		}
 		inputs = append(inputs, in)
@@ -182,9 +211,30 @@ func (e *onnxEncoder) textInputs(texts []string) ([]ort.Value, error) {
 	return inputs, nil
 }
 
-func intTensor(dtype string, rows, cols int64, values []int64) (ort.Value, error) {
-	shape := ort.NewShape(rows, cols)
-	if dtype == "int64" {
+func destroy(values []ort.Value) {
+	for _, v := range values {
+		v.Destroy()
+	}
+}
+
+// intTensor lays out what an input of that purpose gets for the pieces of some texts, padded to length.
+func intTensor(kind string, ids [][]int64, length int, p purpose, pad int64) (ort.Value, error) {
+	values := make([]int64, len(ids)*length)
+	for i, text := range ids {
+		row := values[i*length:][:length]
+		for col := range row {
+			switch {
+			case p == idInput && col < len(text):
+				row[col] = text[col]
+			case p == idInput:
+				row[col] = pad
+			case p == maskInput && col < len(text):
+				row[col] = 1
+			}
+		}
+	}
+	shape := ort.NewShape(int64(len(ids)), int64(length))
+	if kind == "int64" {
 		return ort.NewTensor(shape, values)
 	}
 	short := make([]int32, len(values))
@@ -192,111 +242,4 @@ func intTensor(dtype string, rows, cols int64, values []int64) (ort.Value, error
 		short[i] = int32(v)
 	}
 	return ort.NewTensor(shape, short)
-}
-
-// tower is one of the two networks. It is loaded once, by whoever needs it first.
-type tower struct {
-	file    string
-	in      []Port
-	out     Port
-	dim     int
-	threads int
-
-	once    sync.Once
-	loaded  error
-	session *ort.DynamicAdvancedSession
-}
-
-func (t *tower) init(file string, in []Port, out Port, dim, threads int) {
-	t.file, t.in, t.out, t.dim, t.threads = file, in, out, dim, threads
-}
-
-func (t *tower) close() error {
-	t.once.Do(func() { t.loaded = errors.New("the encoder is closed") })
-	if t.session == nil {
-		return nil
-	}
-	return t.session.Destroy()
-}
-
-// run feeds n rows and appends n*dim numbers to dst.
-func (t *tower) run(dst []float32, inputs []ort.Value, n int64) ([]float32, error) {
-	t.once.Do(func() { t.loaded = t.load() })
-	if t.loaded != nil {
-		return nil, t.loaded
-	}
-	outputs := []ort.Value{nil} // allocated by the run
-	if err := t.session.Run(inputs, outputs); err != nil {
-		return nil, fmt.Errorf("%s: %w", t.file, err)
-	}
-	defer outputs[0].Destroy()
-	got, ok := outputs[0].(*ort.Tensor[float32])
-	if !ok {
-		return nil, fmt.Errorf("%w: %s: its output %q is no tensor of float32", ErrModel, t.file, t.out.Name)
-	}
-	if shape := got.GetShape(); !slices.Equal(shape, ort.NewShape(n, int64(t.dim))) {
-		return nil, fmt.Errorf("%w: %s: its output %q has shape %v for %d inputs, want [%d %d]", ErrModel, t.file, t.out.Name, shape, n, n, t.dim)
-	}
-	return append(dst, got.GetData()...), nil
-}
-
-func (t *tower) load() error {
-	if err := t.checkPorts(); err != nil {
-		return err
-	}
-	o, err := ort.NewSessionOptions()
-	if err != nil {
-		return err
-	}
-	defer o.Destroy()
-	for _, err := range []error{
-		o.SetIntraOpNumThreads(t.threads),
-		o.SetInterOpNumThreads(1),
-		o.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"), // others decode pictures meanwhile
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	names := make([]string, len(t.in))
-	for i, in := range t.in {
-		names[i] = in.Name
-	}
-	if t.session, err = ort.NewDynamicAdvancedSession(t.file, names, []string{t.out.Name}, o); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrModel, t.file, err)
-	}
-	return nil
-}
-
-// checkPorts compares what the file has with what its description says.
-func (t *tower) checkPorts() error {
-	inputs, outputs, err := ort.GetInputOutputInfo(t.file)
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrModel, t.file, err)
-	}
-	for _, in := range t.in {
-		if !slices.ContainsFunc(inputs, func(i ort.InputOutputInfo) bool { return i.Name == in.Name }) {
-			return fmt.Errorf("%w: %s: it has no input %q; it has %s", ErrModel, t.file, in.Name, portNames(inputs))
-		}
-	}
-	if len(inputs) != len(t.in) {
-		return fmt.Errorf("%w: %s: it wants %d inputs, %s; %s names %d", ErrModel, t.file, len(inputs), portNames(inputs), DescriptionFile, len(t.in))
-	}
-	at := slices.IndexFunc(outputs, func(o ort.InputOutputInfo) bool { return o.Name == t.out.Name })
-	if at < 0 {
-		return fmt.Errorf("%w: %s: it has no output %q; it has %s", ErrModel, t.file, t.out.Name, portNames(outputs))
-	}
-	shape := outputs[at].Dimensions
-	if last := len(shape) - 1; len(shape) != 2 || shape[last] > 0 && shape[last] != int64(t.dim) {
-		return fmt.Errorf("%w: %s: its output %q has shape %v, want [n %d]", ErrModel, t.file, t.out.Name, shape, t.dim)
-	}
-	return nil
-}
-
-func portNames(ports []ort.InputOutputInfo) string {
-	names := make([]string, len(ports))
-	for i, p := range ports {
-		names[i] = fmt.Sprintf("%q", p.Name)
-	}
-	return strings.Join(names, ", ")
 }

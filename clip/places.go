@@ -27,9 +27,12 @@ func DataDir(getenv func(string) string) (string, error) {
 	if dir := getenv("XDG_DATA_HOME"); dir != "" && runtime.GOOS != "darwin" {
 		return filepath.Join(dir, "saedb"), nil
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("no folder for models and ONNX Runtime: set SAEDB_DATA to one: %w", err)
+	home := getenv("HOME")
+	if runtime.GOOS == "windows" {
+		home = getenv("USERPROFILE")
+	}
+	if home == "" {
+		return "", errors.New("no folder for models and ONNX Runtime is known: set SAEDB_DATA to one")
 	}
 	if runtime.GOOS == "darwin" {
 		return filepath.Join(home, "Library", "Application Support", "saedb"), nil
@@ -37,28 +40,32 @@ func DataDir(getenv func(string) string) (string, error) {
 	return filepath.Join(home, ".local", "share", "saedb"), nil
 }
 
-// FindModel returns the folder of a model: of the folder or the installed name given, else of $SAEDB_MODEL, else of
-// DefaultModel.
+// FindModel returns the folder of a model: of the folder or the installed name given, else of $SAEDB_MODEL, else of DefaultModel, else the only
+// one that is installed.
 func FindModel(nameOrDir string, getenv func(string) string) (string, error) {
 	if nameOrDir == "" {
 		nameOrDir = getenv("SAEDB_MODEL")
 	}
-	if nameOrDir == "" {
+	named := nameOrDir != ""
+	if !named {
 		nameOrDir = DefaultModel
 	}
-	if isModel(nameOrDir) {
+	if named && isModel(nameOrDir) {
 		return nameOrDir, nil
 	}
 	data, err := DataDir(getenv)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %q is no folder with a %s: %w", ErrNoModel, nameOrDir, DescriptionFile, err)
 	}
 	models := filepath.Join(data, "models")
 	if dir := filepath.Join(models, nameOrDir); !strings.ContainsAny(nameOrDir, `/\`) && isModel(dir) {
 		return dir, nil
 	}
-	have := "none is installed"
-	if names := installed(models); len(names) > 0 {
+	have, names := "none is installed", installed(models)
+	if len(names) == 1 && !named {
+		return filepath.Join(models, names[0]), nil
+	}
+	if len(names) > 0 {
 		have = "installed: " + strings.Join(names, ", ")
 	}
 	return "", fmt.Errorf("%w: %q is neither a folder with a %s nor installed in %s (%s)", ErrNoModel, nameOrDir, DescriptionFile, models, have)
@@ -81,7 +88,7 @@ func installed(models string) (names []string) {
 }
 
 // FindRuntime returns the file of ONNX Runtime's library: the explicit one, else $SAEDB_ORT_LIB, else $ORT_DYLIB_PATH, else
-// the newest in the data folder, else one where the system keeps libraries. The error satisfies errors.Is(err, ErrNoRuntime).
+// the newest in the data folder, else one in $LD_LIBRARY_PATH or where the system keeps libraries. The error satisfies errors.Is(err, ErrNoRuntime).
 func FindRuntime(explicit string, getenv func(string) string) (string, error) {
 	for _, named := range [][2]string{{"--ort-lib", explicit}, {"SAEDB_ORT_LIB", getenv("SAEDB_ORT_LIB")}, {"ORT_DYLIB_PATH", getenv("ORT_DYLIB_PATH")}} {
 		if named[1] == "" {
@@ -96,7 +103,7 @@ func FindRuntime(explicit string, getenv func(string) string) (string, error) {
 		}
 		return named[1], nil
 	}
-	places := systemPlaces()
+	places := append(filepath.SplitList(getenv("LD_LIBRARY_PATH")), systemPlaces()...)
 	if data, err := DataDir(getenv); err == nil {
 		versions, _ := filepath.Glob(filepath.Join(data, "onnxruntime", "*"))
 		slices.SortFunc(versions, func(a, b string) int { return -compareVersions(filepath.Base(a), filepath.Base(b)) })

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -36,8 +37,17 @@ func (a *app) openEncoder(f encoderFlags, threads int) (clip.Encoder, error) {
 			return nil, hint(err, "install ONNX Runtime %s or newer (pip and npm carry it) and name its library with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
 		}
 	}
-	e, err := clip.Open(dir, &clip.Options{Library: library, Threads: threads})
+	e, err := clip.Open(dir, &clip.Options{Library: library, Threads: threads, Digests: a.digests()})
 	return e, explainOpen(err)
+}
+
+// digests is the file in the data folder that spares reading the weights to the end each time; "" where there is no data folder.
+func (a *app) digests() string {
+	data, err := clip.DataDir(a.getenv)
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(data, "digests.json")
 }
 
 // explainOpen adds to an encoder's error what to do about it.
