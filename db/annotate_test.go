@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"math"
-	"reflect"
 	"slices"
 	"testing"
 
@@ -127,26 +126,4 @@ func TestAnnotateIsAllOrNothing(t *testing.T) {
 		t.Errorf("the last of two values counts, and it is %v, %v", it.Meta["stars"], err)
 	}
 	dbtest.MustCheck(t, d)
-}
-
-func TestClusters(t *testing.T) {
-	d := dbtest.MustOpen(t)
-	if _, err := d.Clusters(ctx); !errors.Is(err, db.ErrNoClusters) {
-		t.Errorf("before there are any: %v", err)
-	}
-	before := fingerprint(t, d)
-	want := &db.Clusters{Over: "codes", SAE: "first", K: 2, Seed: 1, Starts: 4, List: []db.Cluster{
-		{ID: 0, Size: 3, Name: "dog", Concepts: []db.ConceptShare{{Word: "dog", Share: 0.5}}, Within: 0.9}, {ID: 1, Size: 1, Within: 1}}}
-	dbtest.Must(t, d.SetClusters(ctx, want))
-	if got, err := d.Clusters(ctx); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("%+v, %v", got, err)
-	}
-	if fingerprint(t, d) == before {
-		t.Error("the fingerprint does not see them")
-	}
-	dbtest.MustCheck(t, d)
-	dbtest.Must(t, d.SetClusters(ctx, nil))
-	if _, err := d.Clusters(ctx); !errors.Is(err, db.ErrNoClusters) || fingerprint(t, d) != before {
-		t.Errorf("removed: %v", err)
-	}
 }

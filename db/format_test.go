@@ -77,7 +77,7 @@ func dumpSmall(t *testing.T) string {
 	_, err = d.Put(ctx, db.Item{ID: "b.jpg", Vec: []float32{2, 0}})
 	dbtest.Must(t, err)
 	dbtest.Must(t, d.SetVocab(ctx, &concept.Vocab{Words: []string{"sea", "sky"}, Vectors: []float32{1, 0, 0, 1}, D: 2}))
-	dbtest.Must(t, d.SetClusters(ctx, &db.Clusters{Over: "vectors", K: 1, Starts: 1, List: []db.Cluster{{Size: 2, Within: 0.8}}}))
+	dbtest.Must(t, d.SetClusters(ctx, &db.Clusters{Over: "vectors", K: 1, Starts: 1, List: []db.Cluster{{Size: 2, Within: 0.8}}}, nil))
 	dbtest.MustCheck(t, d)
 	dbtest.Must(t, d.Close())
 

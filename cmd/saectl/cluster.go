@@ -17,9 +17,6 @@ import (
 	"github.com/saedb/saedb/sae/concept"
 )
 
-// clusterField is the field that says in which cluster an item is.
-const clusterField = "cluster"
-
 // clusterOptions is what was asked of cluster.
 type clusterOptions struct {
 	k, starts, threads int
@@ -119,7 +116,7 @@ func clusterItems(ctx context.Context, a *app, d *db.DB, o clusterOptions) (*clu
 		}
 		out.label = o.label
 	}
-	return out, j.store(ctx, out.Clusters, grouped.Labels)
+	return out, d.SetClusters(ctx, out.Clusters, j.values(grouped.Labels))
 }
 
 // newClusterJob checks the options and reads the rows, and their codes where there is an autoencoder.
@@ -282,29 +279,11 @@ func (j *clusterJob) group(ctx context.Context, o kmeans.Options) (*kmeans.Resul
 	return kmeans.Run(ctx, rows, o)
 }
 
-// store replaces the clusters. Interrupted between two commits it leaves items without a description of their clusters, never
-// with that of others.
-func (j *clusterJob) store(ctx context.Context, c *db.Clusters, labels []int) error {
-	if err := j.d.SetClusters(ctx, nil); err != nil {
-		return err
-	}
-	if _, err := j.d.Annotate(ctx, clusterField, j.values(labels)); err != nil {
-		return err
-	}
-	return j.d.SetClusters(ctx, c)
-}
-
-// values yields the cluster of each item; nil for an item in none.
-func (j *clusterJob) values(labels []int) iter.Seq2[string, any] {
-	return func(yield func(string, any) bool) {
-		next := 0
-		for row, id := range j.all.ids {
-			var v any
-			if next < len(j.rows) && j.rows[next] == row {
-				v = int64(labels[next])
-				next++
-			}
-			if !yield(id, v) {
+// values yields the items that are in a cluster, with its number.
+func (j *clusterJob) values(labels []int) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for i, row := range j.rows {
+			if !yield(j.all.ids[row], labels[i]) {
 				return
 			}
 		}

@@ -136,7 +136,7 @@ func (o *clusterOutcome) text() string {
 		over = "codes by " + o.SAE
 	}
 	fmt.Fprintf(&b, "%s pictures in %d clusters over %s; mean cosine to the centre %.3f, silhouette %.3f\n\n", thousands(o.Pictures), o.K, over, o.Mean, o.Silhouette)
-	t := newTable([]column{{Name: clusterField, Right: true}, {Name: "size", Right: true}, {Name: "name"}, {Name: "concepts"}, {Name: "mean cosine", Right: true}}, 0)
+	t := newTable([]column{{Name: db.ClusterField, Right: true}, {Name: "size", Right: true}, {Name: "name"}, {Name: "concepts"}, {Name: "mean cosine", Right: true}}, 0)
 	for _, c := range o.List {
 		t.add(&b, []string{strconv.Itoa(c.ID), thousands(c.Size), cmp.Or(c.Name, "-"), sharesText(c.Concepts), strconv.FormatFloat(c.Within, 'f', 3, 64)})
 	}

@@ -25,7 +25,7 @@ func drawClusters(ctx context.Context, d *db.DB, _ plotOptions) (*plot.Figure, e
 		if err != nil {
 			return nil, err
 		}
-		if c, ok := it.Meta[clusterField].(int64); ok && c >= 0 {
+		if c, ok := it.Meta[db.ClusterField].(int64); ok && c >= 0 {
 			of[it.ID] = int(c)
 		}
 	}
