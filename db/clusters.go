@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"github.com/saedb/saedb/internal/kv"
+	"github.com/saedb/saedb/query"
 )
 
 // Clusters describes a grouping of the items as it was made. Which item is in which cluster is the items' field cluster.
@@ -30,13 +31,10 @@ type Cluster struct {
 }
 
 // ConceptShare is a concept and its share of the activation of a cluster's items.
-type ConceptShare struct {
-	Word  string  `json:"word"`
-	Share float64 `json:"share"`
-}
+type ConceptShare = query.ConceptShare
 
 // ClusterField is the metadata field that says in which cluster an item is.
-const ClusterField = "cluster"
+const ClusterField = query.ClusterField
 
 // SetClusters replaces the grouping, the description and the items' field cluster, in one atomic commit: whoever reads, also
 // after a power cut, sees the old grouping or the new one. of yields ids with the ID of their cluster in c.List, each id once; an

@@ -28,6 +28,6 @@ var (
 	ErrActive     = errors.New("the autoencoder is in use")
 	ErrNoNames    = errors.New("the latents have no names")
 	ErrNoVocab    = errors.New("no vocabulary")
-	ErrNoClusters = errors.New("no clusters")
+	ErrNoClusters = query.ErrNoClusters
 	ErrNoEmbedder = query.ErrNoEncoder
 )

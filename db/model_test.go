@@ -50,6 +50,19 @@ func load(t *testing.T, d *db.DB, data *querytest.Data) {
 		_, err := d.Put(ctx, db.Item{ID: it.ID, Vec: it.Vec, Meta: it.Meta})
 		dbtest.Must(t, err)
 	}
+	if len(data.Clusters) > 0 {
+		c := &db.Clusters{Over: "codes", K: len(data.Clusters)}
+		for _, one := range data.Clusters {
+			c.List = append(c.List, db.Cluster{ID: one.ID, Name: one.Name, Concepts: one.Concepts, Within: one.Within})
+		}
+		dbtest.Must(t, d.SetClusters(ctx, c, func(yield func(string, int) bool) {
+			for _, it := range data.Items {
+				if n, is := it.Meta[db.ClusterField].(int64); is && !yield(it.ID, int(n)) {
+					return
+				}
+			}
+		}))
+	}
 	if len(data.Texts) > 0 {
 		v := &concept.Vocab{}
 		for _, text := range sortedKeys(data.Texts) {

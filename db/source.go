@@ -139,6 +139,22 @@ func (s *source) Concept(word string) (query.Concept, bool) {
 
 func (s *source) Words() []string { return s.words }
 
+// Clusters describes the grouping; none is no error here.
+func (s *source) Clusters(ctx context.Context) ([]query.Cluster, error) {
+	c, err := s.Snapshot.Clusters(ctx)
+	if errors.Is(err, ErrNoClusters) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := make([]query.Cluster, len(c.List))
+	for i, one := range c.List {
+		list[i] = query.Cluster{ID: one.ID, Name: one.Name, Concepts: one.Concepts, Within: one.Within}
+	}
+	return list, nil
+}
+
 func (s *source) LatentName(latent uint32) query.LatentName {
 	if s.names == nil || int(latent) >= len(s.names.Latents) {
 		return query.LatentName{}

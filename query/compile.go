@@ -53,6 +53,7 @@ func Compile(ctx context.Context, text string, cat Catalog, params Params, opts 
 		o(&c.opts)
 	}
 	c.fields = sync.OnceValues(func() (map[string]Field, error) { return fieldMap(ctx, cat) })
+	c.clusters = func() ([]Cluster, error) { return cat.Clusters(ctx) }
 	c.estimate = func([]Weight) (int, error) { return -1, nil }
 	if q.Plan {
 		c.estimate = func(group []Weight) (int, error) { return countPostings(ctx, cat, group) }
@@ -71,7 +72,7 @@ func fieldMap(ctx context.Context, cat Catalog) (map[string]Field, error) {
 	for _, name := range []string{"id", "path", "label", "split"} {
 		fields[name] = Field{Name: name, Types: []string{TypeString}}
 	}
-	for _, name := range []string{"width", "height", "bytes", "cluster"} {
+	for _, name := range []string{"width", "height", "bytes", ClusterField} {
 		fields[name] = Field{Name: name, Types: []string{TypeInt}}
 	}
 	for _, name := range []string{"mtime", "added"} {
@@ -107,6 +108,7 @@ type compiler struct {
 	params   Params
 	opts     options
 	fields   func() (map[string]Field, error)
+	clusters func() ([]Cluster, error)
 	estimate func(group []Weight) (postings int, err error)
 }
 

@@ -55,6 +55,11 @@ func (n *count) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	for v, c := range counts {
 		rows = append(rows, Row{Kind: KindCount, By: n.by, Value: v, Count: c})
 	}
+	if n.by == ClusterField {
+		if err := nameClusters(ctx, r, rows); err != nil {
+			return err
+		}
+	}
 	slices.SortFunc(rows, n.compare)
 	yieldRows(rows, n.tails, n.tails.top, yield)
 	return nil
@@ -136,6 +141,22 @@ func countLatents(ctx context.Context, src Source, set *roaring.Bitmap, counts m
 				counts[int64(latent)]++
 			}
 		}
+	}
+	return nil
+}
+
+// nameClusters puts beside the number of a cluster its name, where it has one.
+func nameClusters(ctx context.Context, src Source, rows []Row) error {
+	clusters, err := src.Clusters(ctx)
+	if err != nil {
+		return err
+	}
+	names := make(map[any]string, len(clusters))
+	for _, c := range clusters {
+		names[int64(c.ID)] = c.Name
+	}
+	for i := range rows {
+		rows[i].Name = names[rows[i].Value]
 	}
 	return nil
 }

@@ -12,10 +12,11 @@ import (
 
 // What an Error may wrap, for errors.Is.
 var (
-	ErrNoModel   = errors.New("no autoencoder is active")
-	ErrNotFound  = errors.New("not found")
-	ErrNotYet    = errors.New("not answered by this version")
-	ErrNoEncoder = errors.New("no encoder")
+	ErrNoModel    = errors.New("no autoencoder is active")
+	ErrNoClusters = errors.New("no clusters")
+	ErrNotFound   = errors.New("not found")
+	ErrNotYet     = errors.New("not answered by this version")
+	ErrNoEncoder  = errors.New("no encoder")
 )
 
 // An Error says what is wrong with a query, at which place, and what to do

@@ -9,7 +9,7 @@ import (
 	"github.com/saedb/saedb/query/syntax"
 )
 
-// list yields every concept, latent or field: one row each.
+// list yields every concept, latent, cluster or field: one row each.
 type list struct {
 	what  syntax.Listing
 	like  string // a pattern for the name; "" is every name
@@ -29,6 +29,9 @@ var listed = map[syntax.Listing]map[string]string{
 	syntax.ListLatents: {
 		"latent": TypeInt, "name": TypeString, "count": TypeInt, "density": TypeFloat, "max": TypeFloat, "mean": TypeFloat,
 		"dead": TypeBool, "confidence": TypeFloat, "margin": TypeFloat,
+	},
+	syntax.ListClusters: {
+		"cluster": TypeInt, "name": TypeString, "count": TypeInt, "density": TypeFloat, "mean_cosine": TypeFloat,
 	},
 	syntax.ListFields: {"name": TypeString, "count": TypeInt},
 }
@@ -52,8 +55,12 @@ func (r Row) value(field string) any {
 		return r.Confidence
 	case "margin":
 		return r.Margin
+	case "cluster":
+		return int64(r.Cluster)
+	case "mean_cosine":
+		return r.Cosine
 	}
-	if r.Kind == KindField {
+	if r.Kind == KindField || r.Kind == KindCluster {
 		return r.Name
 	}
 	return r.Concept
@@ -138,6 +145,14 @@ func (l *list) all(ctx context.Context, r *run) ([]Row, error) {
 		for latent := range m.Latents {
 			rows = append(rows, latentRow(r, KindLatent, uint32(latent)))
 		}
+	case syntax.ListClusters:
+		clusters, err := r.Clusters(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range clusters {
+			rows = append(rows, Row{Kind: KindCluster, Cluster: c.ID, Name: c.Name, Concepts: slices.Clone(c.Concepts), Cosine: c.Within})
+		}
 	case syntax.ListFields:
 		fields, err := r.Fields(ctx)
 		if err != nil {
@@ -160,12 +175,17 @@ func conceptRow(c Concept) Row {
 	return row
 }
 
-// fillStats adds to rows of concepts and latents what their activations are like.
+// fillStats adds to rows of concepts and latents what their activations are like, and to rows of clusters how large they are.
 func fillStats(ctx context.Context, src Source, rows []Row) error {
 	for i := range rows {
 		group := []Weight{{Latent: rows[i].Latent, W: 1}}
 		switch rows[i].Kind {
 		case KindField:
+			continue
+		case KindCluster:
+			if err := fillSize(ctx, src, &rows[i]); err != nil {
+				return err
+			}
 			continue
 		case KindConcept:
 			c, _ := src.Concept(rows[i].Concept)
@@ -179,6 +199,19 @@ func fillStats(ctx context.Context, src Source, rows []Row) error {
 		if n := src.Len(); n > 0 {
 			rows[i].Density = float64(s.Count) / float64(n)
 		}
+	}
+	return nil
+}
+
+// fillSize counts the items that are in a cluster now.
+func fillSize(ctx context.Context, src Source, row *Row) error {
+	in, err := src.Match(ctx, Pred{Field: ClusterField, Op: Eq, Values: []any{int64(row.Cluster)}})
+	if err != nil {
+		return err
+	}
+	row.Count = int(in.GetCardinality())
+	if n := src.Len(); n > 0 {
+		row.Density = float64(row.Count) / float64(n)
 	}
 	return nil
 }
@@ -203,16 +236,11 @@ func (c *compiler) compileList(x *syntax.List) (statement, error) {
 	if x.What == syntax.ListImages {
 		return c.compileImages(x)
 	}
-	if x.What == syntax.ListClusters {
-		return nil, c.notYet(x.Span, "the listing of clusters", `ask "count by cluster" where images have such a field`)
-	}
 	if x.LikeText {
 		return nil, c.notYet(x.Like.Span, `"like text"`, "give a pattern: like sea*")
 	}
-	if x.What != syntax.ListFields {
-		if _, err := c.model(x.Span); err != nil {
-			return nil, err
-		}
+	if err := c.listable(x); err != nil {
+		return nil, err
 	}
 	l := &list{what: x.What}
 	err := c.refuse(x.Tails, "a listing", syntax.TailScore, syntax.TailMinScore, syntax.TailSelf, syntax.TailWith)
@@ -234,7 +262,7 @@ func (c *compiler) compileList(x *syntax.List) (statement, error) {
 		if _, known := fields[field]; !known {
 			return nil, c.unknownField(syntax.Field{Span: orderSpan(x.Tails), Name: field}, listFields(fields))
 		}
-		l.stats = field != "name" && field != "latent"
+		l.stats = !slices.Contains([]string{"name", "latent", "cluster", "mean_cosine"}, field)
 	}
 	if x.Where != nil {
 		l.stats = true
@@ -243,6 +271,22 @@ func (c *compiler) compileList(x *syntax.List) (statement, error) {
 		}
 	}
 	return l, nil
+}
+
+// listable is an error where there cannot be any rows yet.
+func (c *compiler) listable(x *syntax.List) error {
+	switch x.What {
+	case syntax.ListConcepts, syntax.ListLatents:
+		_, err := c.model(x.Span)
+		return err
+	case syntax.ListClusters:
+		list, err := c.clusters()
+		if err == nil && len(list) == 0 {
+			err = newError(c.text, x.Start, ErrNoClusters, "the pictures are not grouped into clusters yet", "run `saectl cluster`")
+		}
+		return err
+	}
+	return nil
 }
 
 // orderSpan returns where the field of "order by" stands.
@@ -290,7 +334,7 @@ func (c *compiler) rowTest(x syntax.Expr, fields map[string]Field) (rowTest, err
 			return negate != slices.ContainsFunc(preds, func(p Pred) bool { return p.Match(r.value(p.Field)) })
 		}, err
 	}
-	return nil, c.fail(x.Range(), "compare its fields: count, max, name …", "a listing has no activations to ask for")
+	return nil, c.fail(x.Range(), "compare its fields, such as count and name", "a listing has no activations to ask for")
 }
 
 func (c *compiler) rowTests(list []syntax.Expr, fields map[string]Field) ([]rowTest, error) {

@@ -23,7 +23,9 @@ func shore(t testing.TB) query.Source {
 		name 0 sea 0.5 0.25 ocean
 		concept sea 0:1
 		concept dog 2:1
-		item a 3 4 0 meta.year=2020 meta.width=2 width=64 meta.at=2021-05-01T10:00:00Z meta.on=true
+		cluster 0 sea 0.5 sea:0.75
+		cluster 1 _ 1
+		item a 3 4 0 cluster=0 meta.year=2020 meta.width=2 width=64 meta.at=2021-05-01T10:00:00Z meta.on=true
 		item b 0 3 4 meta.year=2021 label=dog meta.x=0.5
 		item 42 1 0 0 meta.year=2022 meta.x=2
 	`)
@@ -70,13 +72,16 @@ func TestRowsAsJSON(t *testing.T) {
 		{"latent = 0 top 1", `{"rank":1,"id":"42","score":1,"path":"42"}`},
 		{"latent = 0 top 1 with why, meta, codes, vector", `{"rank":1,"id":"42","score":1,"path":"42","meta":{"x":2,"year":2022},` +
 			`"why":[{"latent":0,"concept":"sea","activation":1,"share":1}],"codes":{"latents":[0],"activations":[1]},"vector":[1,0,0]}`},
-		{"id = a with meta", `{"rank":1,"id":"a","score":0,"path":"a","meta":{"at":"2021-05-01T10:00:00Z","meta.width":2,"on":true,"width":64,"year":2020}}`},
+		{"id = a with meta", `{"rank":1,"id":"a","score":0,"path":"a","meta":{"at":"2021-05-01T10:00:00Z","cluster":0,"meta.width":2,"on":true,"width":64,"year":2020}}`},
 		{"explain image 42", `{"rank":1,"latent":0,"concept":"sea","activation":1,"share":1,"runners_up":["ocean"]}`},
 		{"explain image 42 vs image 42", `{"rank":1,"latent":0,"concept":"sea","activation":1,"other":1,"share":1,"runners_up":["ocean"]}`},
 		{"concepts like dog", `{"rank":1,"concept":"dog","latents":[2],"count":1,"density":0.3333333333333333,"max":0.800000011920929,"mean":0.800000011920929}`},
 		{"latents like sea", `{"rank":1,"latent":0,"concept":"sea","count":2,"density":0.6666666666666666,"max":1,"mean":0.800000011920929,"dead":false,` +
 			`"confidence":0.5,"margin":0.25,"runners_up":["ocean"]}`},
 		{"fields like meta.x", `{"rank":1,"field":"meta.x","types":["float","int"],"count":2}`},
+		{"clusters", `{"rank":1,"cluster":0,"name":"sea","count":1,"density":0.3333333333333333,"mean_cosine":0.5,"concepts":[{"word":"sea","share":0.75}]}`},
+		{"clusters where cluster = 1", `{"rank":1,"cluster":1,"name":"","count":0,"density":0,"mean_cosine":1,"concepts":[]}`},
+		{"count by cluster", `{"rank":1,"by":"cluster","value":0,"name":"sea","count":1}`},
 		{"count", `{"rank":1,"count":3}`},
 		{"count by meta.on", `{"rank":1,"by":"meta.on","value":true,"count":1}`},
 		{"count concept = dog by latent top 1", `{"rank":1,"by":"latent","value":1,"count":1}`},
@@ -147,7 +152,8 @@ func TestKindsOfErrors(t *testing.T) {
 		{bare, "near image a in latent", query.ErrNoModel},
 		{src, "near image nobody", query.ErrNotFound},
 		{src, "describe image nobody", query.ErrNotFound},
-		{src, "clusters", query.ErrNotYet},
+		{src, "concepts like text \"sea\"", query.ErrNotYet},
+		{bare, "clusters", query.ErrNoClusters},
 		{src, `near file "x"`, query.ErrNoEncoder},
 		{src, `near text "x"`, querytest.ErrNoText},
 	} {

@@ -18,6 +18,7 @@ const (
 	KindConcept Kind = "concept" // concepts, describe concept
 	KindLatent  Kind = "latent"  // latents, describe latent
 	KindField   Kind = "field"   // fields
+	KindCluster Kind = "cluster" // clusters
 	KindCount   Kind = "count"   // count
 	KindPlan    Kind = "plan"    // plan: one line of the plan
 )
@@ -46,16 +47,21 @@ type Row struct {
 
 	// Of a concept or a latent: the statistics of its activation.
 	Latents    []uint32 // the concept's group, by descending weight
-	Count      int      // pictures where it fires; also the number that count gives
+	Count      int      // pictures where it fires, or that are in the cluster; also the number that count gives
 	Density    float64  // Count as a part of all pictures
 	Max, Mean  float64  // over the pictures where it fires
 	Confidence float64  // how well the name fits the latent
 	Margin     float64  // by how much it leads the next
 
+	// Of a cluster, besides its Name, Count and Density.
+	Cluster  int
+	Concepts []ConceptShare // that set it apart, the strongest first
+	Cosine   float64        // mean cosine between its pictures and its centre, when it was made
+
 	// Of a count by something: that something. Of a field: its name and types.
 	By    string // the field; "concept" or "latent"
 	Value any    // its value: string, int64, float64, time.Time or bool
-	Name  string
+	Name  string // of a count by cluster: the cluster's name
 	Types []string
 
 	Text string // of a plan: the line
@@ -124,13 +130,24 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Types []string `json:"types"`
 			Count int      `json:"count"`
 		}{r.Rank, r.Name, notNil(r.Types), r.Count})
+	case KindCluster:
+		return json.Marshal(struct {
+			Rank     int            `json:"rank"`
+			Cluster  int            `json:"cluster"`
+			Name     string         `json:"name"`
+			Count    int            `json:"count"`
+			Density  float64        `json:"density"`
+			Cosine   float64        `json:"mean_cosine"`
+			Concepts []ConceptShare `json:"concepts"`
+		}{r.Rank, r.Cluster, r.Name, r.Count, r.Density, r.Cosine, notNil(r.Concepts)})
 	case KindCount:
 		return json.Marshal(struct {
 			Rank  int    `json:"rank"`
 			By    string `json:"by,omitempty"`
 			Value any    `json:"value,omitempty"`
+			Name  string `json:"name,omitempty"`
 			Count int    `json:"count"`
-		}{r.Rank, r.By, r.Value, r.Count})
+		}{r.Rank, r.By, r.Value, r.Name, r.Count})
 	case KindPlan:
 		return json.Marshal(struct {
 			Rank int    `json:"rank"`

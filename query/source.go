@@ -34,6 +34,10 @@ type Catalog interface {
 
 	// LatentStats returns the statistics of one latent over the live items.
 	LatentStats(ctx context.Context, latent uint32) (LatentStats, error)
+
+	// Clusters describes the groups that the items were put into, by number; none where they were not grouped. Which
+	// item is in which is the items' field ClusterField. The slice is shared: read only.
+	Clusters(ctx context.Context) ([]Cluster, error)
 }
 
 // A Source answers what a running query asks about one unchanging state of a
@@ -140,6 +144,23 @@ type LatentStats struct {
 	Count int
 	Max   float64
 	Sum   float64
+}
+
+// ClusterField is the field whose value is the number of an item's cluster.
+const ClusterField = "cluster"
+
+// A Cluster is one group of items as it was made. How many are in it now is a question for Match.
+type Cluster struct {
+	ID       int
+	Name     string         // from its concepts; may be empty
+	Concepts []ConceptShare // that set it apart, the strongest first
+	Within   float64        // mean cosine between its items and its centre
+}
+
+// ConceptShare is a concept and its share of the activation of a cluster's items.
+type ConceptShare struct {
+	Word  string  `json:"word"`
+	Share float64 `json:"share"`
 }
 
 // Mean returns the typical activation: the mean over the codes where the latent is active.

@@ -45,7 +45,8 @@ Rand index and purity. A picture with several labels counts once for each.`,
 		Example: `  saectl cluster
   saectl cluster --k 20 --over vectors
   saectl query 'cluster = 3 top 20'
-  saectl query 'count by cluster'`,
+  saectl query clusters
+  saectl query 'count concept = sea by cluster'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {

@@ -147,7 +147,7 @@ func (o *clusterOutcome) text() string {
 	if o.Left > 0 {
 		fmt.Fprintf(&b, "\n%s pictures are in no cluster\n", thousands(o.Left))
 	}
-	b.WriteString("\nsaectl query 'cluster = 0 top 20'    saectl query 'count by cluster'\n")
+	b.WriteString("\nsaectl query 'cluster = 0 top 20'    saectl query clusters\n")
 	return b.String()
 }
 

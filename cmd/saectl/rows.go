@@ -79,6 +79,7 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	rank := right("rank", func(r query.Row) string { return strconv.Itoa(r.Rank) })
 	latent := right("latent", func(r query.Row) string { return strconv.FormatUint(uint64(r.Latent), 10) })
 	word := left("concept", func(r query.Row) string { return r.Concept })
+	name := left("name", func(r query.Row) string { return r.Name })
 	count := right("count", func(r query.Row) string { return strconv.Itoa(r.Count) })
 	density := measure("density", func(r query.Row) float64 { return r.Density })
 	largest := measure("max", func(r query.Row) float64 { return r.Max })
@@ -104,11 +105,20 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 		field := left("field", func(r query.Row) string { return r.Name })
 		types := left("types", func(r query.Row) string { return strings.Join(r.Types, ", ") })
 		return layout{field, types, count}
+	case query.KindCluster:
+		cluster := right("cluster", func(r query.Row) string { return strconv.Itoa(r.Cluster) })
+		cosine := measure("mean_cosine", func(r query.Row) float64 { return r.Cosine })
+		concepts := left("concepts", func(r query.Row) string { return sharesText(r.Concepts) })
+		return layout{cluster, name, count, density, cosine, concepts}
 	case query.KindCount:
-		if row.By == "" {
+		value := func(r query.Row) string { return fmt.Sprint(r.Value) }
+		switch row.By {
+		case "":
 			return layout{count}
+		case query.ClusterField:
+			return layout{right(row.By, value), name, count}
 		}
-		return layout{left(row.By, func(r query.Row) string { return fmt.Sprint(r.Value) }), count}
+		return layout{left(row.By, value), count}
 	case query.KindPlan:
 		return layout{left("", func(r query.Row) string { return r.Text })}
 	}

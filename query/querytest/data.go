@@ -17,6 +17,7 @@ import (
 //	name 0 sea 0.9 0.2 ocean beach     a latent's word, score, margin, runners-up
 //	concept sea 0:0.6 1:0.4            a concept's group
 //	text "the sea" 1 0 0 0             the vector of a text
+//	cluster 0 red_barn 0.9 barn:0.5    a cluster: its name (_ is none), mean cosine, concepts with their shares
 //	item a.jpg 3 4 0 0 meta.year=2020  an item: its id, its vector, its metadata
 //
 // The autoencoder is the identity on vectors: latent i is the i-th number of the
@@ -29,6 +30,7 @@ type Data struct {
 	Names      map[uint32]query.LatentName
 	Concepts   map[string]query.Concept
 	Texts      map[string][]float32
+	Clusters   []query.Cluster
 	Items      []Item
 }
 
@@ -86,6 +88,10 @@ func (d *Data) parseLine(command string, words []string) error {
 		v, _, err := parseVector(words[1:])
 		d.Texts[strings.ReplaceAll(words[0], "_", " ")] = v
 		return err
+	case "cluster":
+		c, err := parseCluster(words)
+		d.Clusters = append(d.Clusters, c)
+		return err
 	case "item":
 		v, rest, err := parseVector(words[1:])
 		if err != nil {
@@ -101,6 +107,22 @@ func (d *Data) parseLine(command string, words []string) error {
 		return fmt.Errorf("unknown line %q", command)
 	}
 	return nil
+}
+
+func parseCluster(words []string) (c query.Cluster, err error) {
+	if _, err := fmt.Sscan(strings.Join(words, " "), &c.ID, &c.Name, &c.Within); err != nil {
+		return c, err
+	}
+	c.Name = strings.TrimSpace(strings.ReplaceAll(c.Name, "_", " "))
+	for _, w := range words[3:] {
+		word, number, _ := strings.Cut(w, ":")
+		share, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			return c, err
+		}
+		c.Concepts = append(c.Concepts, query.ConceptShare{Word: word, Share: share})
+	}
+	return c, nil
 }
 
 // parseVector reads numbers up to the first word that is none.

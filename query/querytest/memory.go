@@ -139,6 +139,9 @@ func (m *Memory) LatentStats(ctx context.Context, latent uint32) (query.LatentSt
 	return s, nil
 }
 
+// Clusters implements query.Catalog.
+func (m *Memory) Clusters(context.Context) ([]query.Cluster, error) { return m.d.Clusters, nil }
+
 // All implements query.Source.
 func (m *Memory) All(context.Context) (*roaring.Bitmap, error) { return m.all, nil }
 

@@ -103,7 +103,12 @@ func FormatRow(r query.Row) string {
 		if r.By == "" {
 			return fmt.Sprint(r.Count)
 		}
+		if r.Name != "" {
+			return fmt.Sprintf("%d %s=%v %q %d", r.Rank, r.By, r.Value, r.Name, r.Count)
+		}
 		return fmt.Sprintf("%d %s=%v %d", r.Rank, r.By, r.Value, r.Count)
+	case query.KindCluster:
+		return fmt.Sprintf("%d cluster %d %q count %d density %.4f cosine %.4f %v", r.Rank, r.Cluster, r.Name, r.Count, r.Density, r.Cosine, r.Concepts)
 	case query.KindExplain, query.KindPair:
 		add("%d latent %d %s %.4f", r.Rank, r.Latent, r.Concept, r.Activation)
 		if r.Kind == query.KindPair {
