@@ -69,24 +69,11 @@ func Decode(data []byte, o *Options) (*Picture, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	format, decoded := sniff(data)
-	switch {
-	case len(data) == 0:
-		return nil, fmt.Errorf("%w: the file is empty", ErrFormat)
-	case format == "":
-		return nil, fmt.Errorf("%w: its first bytes are not those of a JPEG, PNG, GIF, WebP, BMP or TIFF file", ErrFormat)
-	case !decoded:
-		return nil, fmt.Errorf("%w: %s is not supported; convert it to JPEG or PNG", ErrFormat, format)
-	}
-	c := codecOf(format)
-	cfg, err := guard(func() (image.Config, error) { return c.config(data) })
+	format, cfg, err := readHead(data, o)
 	if err != nil {
-		return nil, damaged(format, err)
-	}
-	if err := checkSize(format, cfg.Width, cfg.Height, o.MaxPixels); err != nil {
 		return nil, err
 	}
-	img, err := guard(func() (image.Image, error) { return c.decode(data) })
+	img, err := guard(func() (image.Image, error) { return codecOf(format).decode(data) })
 	if err != nil {
 		return nil, damaged(format, err)
 	}
@@ -98,6 +85,37 @@ func Decode(data []byte, o *Options) (*Picture, error) {
 	}
 	p.turnUpright()
 	return p, nil
+}
+
+// Pixels returns how many pixels Decode would make of data, as the file's head says: what it is going to cost is known before it is
+// decoded. The errors are those of Decode that the head gives rise to.
+func Pixels(data []byte, o *Options) (int, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	_, cfg, err := readHead(data, o)
+	return cfg.Width * cfg.Height, err
+}
+
+// readHead tells the format and reads the size, and refuses what is not to be decoded; then the size is zero.
+func readHead(data []byte, o *Options) (format string, cfg image.Config, err error) {
+	format, decoded := sniff(data)
+	switch {
+	case len(data) == 0:
+		return "", cfg, fmt.Errorf("%w: the file is empty", ErrFormat)
+	case format == "":
+		return "", cfg, fmt.Errorf("%w: its first bytes are not those of a JPEG, PNG, GIF, WebP, BMP or TIFF file", ErrFormat)
+	case !decoded:
+		return "", cfg, fmt.Errorf("%w: %s is not supported; convert it to JPEG or PNG", ErrFormat, format)
+	}
+	cfg, err = guard(func() (image.Config, error) { return codecOf(format).config(data) })
+	if err != nil {
+		return "", image.Config{}, damaged(format, err)
+	}
+	if err := checkSize(format, cfg.Width, cfg.Height, o.MaxPixels); err != nil {
+		return "", image.Config{}, err
+	}
+	return format, cfg, nil
 }
 
 // checkSize refuses sizes that the file's head may claim but nobody should allocate.

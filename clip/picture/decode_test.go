@@ -71,6 +71,20 @@ func TestMaxPixelsIsTheLargestSizeAllowed(t *testing.T) {
 	}
 }
 
+// TestPixelsIsWhatDecodeMakes asks for the size before decoding, of pictures upright or not, and of what is none.
+func TestPixelsIsWhatDecodeMakes(t *testing.T) {
+	for _, data := range append(smallFiles(t), nil, []byte("not a picture"), pngHead(5, 5)[:20]) {
+		n, err := Pixels(data, nil)
+		p, want := Decode(data, nil)
+		switch {
+		case want == nil && (err != nil || n != p.W*p.H):
+			t.Errorf("%s: %d pixels, %v; decoded there are %d", p.Format, n, err, p.W*p.H)
+		case want != nil && (err == nil || err.Error() != want.Error() || n != 0):
+			t.Errorf("%.20q: %d pixels, %v; decoding gives %v", data, n, err, want)
+		}
+	}
+}
+
 // TestTruncatedFilesAreDamaged cuts one file of each format in its middle, and in steps everywhere.
 func TestTruncatedFilesAreDamaged(t *testing.T) {
 	for _, name := range []string{
