@@ -43,9 +43,14 @@ More metadata comes from JSON lines, {"file":"a/b.jpg","year":2020}, in
 --meta FILE or in a file metadata.jsonl in PATH; file is an id.
 
 What is stored already and has not changed is not read again, so index may be
-run as often as you like, and after Ctrl-C it goes on where it stopped. Files
+run as often as you like, and after Ctrl-C it goes on where it stopped. A picture
+whose content has changed starts afresh: it loses its cluster, for instance, which
+said something of the old content. Files
 that cannot be read are listed at the end; with --strict they make the exit
-status 2. Pictures whose file is gone are kept unless --prune is given.`,
+status 2. Pictures whose file is gone are kept unless --prune is given.
+
+However many threads there are, the pictures that are decoded at any moment have
+no more than 200 million pixels together, about 2 GB. Larger pictures are skipped.`,
 		Example: `  saectl index ~/Pictures
   saectl index photos --meta captions.jsonl --model ./my-clip`,
 		Args: wantArgs(cobra.MinimumNArgs(1)),
@@ -230,7 +235,7 @@ func (j *indexJob) run(ctx context.Context, a *app, d *db.DB, e clip.Encoder) er
 		return err
 	}
 	done := 0
-	for slot := range processAhead(ctx, e, work, j.threads) {
+	for slot := range processAhead(ctx, e, work, j.threads, newPixelBudget(decodedAtOnce)) {
 		batch := <-slot
 		if err = batch.err; err != nil {
 			break

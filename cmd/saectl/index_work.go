@@ -59,8 +59,8 @@ func (w *indexWork) isStored() bool {
 }
 
 // processAhead makes the vectors of files, a batch in each of several goroutines, and yields the batches in their order, each as
-// a channel that delivers it once. It stops early when ctx ends.
-func processAhead(ctx context.Context, e clip.Encoder, work []indexWork, threads int) <-chan chan indexBatch {
+// a channel that delivers it once. It stops early when ctx ends. What is decoded at any moment stays within the budget.
+func processAhead(ctx context.Context, e clip.Encoder, work []indexWork, threads int, budget *pixelBudget) <-chan chan indexBatch {
 	slots := make(chan chan indexBatch, threads)
 	turns := make(chan struct{}, threads)
 	go func() {
@@ -74,7 +74,7 @@ func processAhead(ctx context.Context, e clip.Encoder, work []indexWork, threads
 			}
 			turns <- struct{}{}
 			go func() {
-				slot <- process(ctx, e, part)
+				slot <- process(ctx, e, part, budget)
 				<-turns
 			}()
 		}
@@ -89,18 +89,18 @@ type indexBatch struct {
 }
 
 // process prepares a batch of files and gives their pictures to the encoder at once.
-func process(ctx context.Context, e clip.Encoder, works []indexWork) indexBatch {
+func process(ctx context.Context, e clip.Encoder, works []indexWork, budget *pixelBudget) indexBatch {
 	id := e.Identity()
 	tensors := make([]float32, 0, len(works)*3*id.Side*id.Side)
 	var waiting []*indexWork
 	for i := range works {
-		if err := ctx.Err(); err != nil {
+		w := &works[i]
+		before := len(tensors)
+		var err error
+		if tensors, err = w.prepare(ctx, e, tensors, budget); err != nil {
 			return indexBatch{err: err}
 		}
-		w := &works[i]
-		p := w.prepare()
-		if w.err == nil && p != nil {
-			tensors = e.Tensor(tensors, p)
+		if len(tensors) > before {
 			waiting = append(waiting, w)
 		}
 	}
@@ -117,17 +117,17 @@ func process(ctx context.Context, e clip.Encoder, works []indexWork) indexBatch 
 	return indexBatch{works: works}
 }
 
-// prepare reads the file, makes everything that is stored but the vector, and returns the picture. A content that is stored
-// already keeps its vector: then there is no picture.
-func (w *indexWork) prepare() (p *picture.Picture) {
-	data, err := os.ReadFile(w.file.Path)
+// prepare reads the file, makes everything that is stored but the vector, and appends the picture as the encoder takes it. A
+// content that is stored already keeps its vector, and all that was said of it since, such as its cluster: then there is nothing
+// to encode. Another content starts afresh. What is wrong with the file is w.err; the error is ctx's.
+func (w *indexWork) prepare(ctx context.Context, e clip.Encoder, tensors []float32, budget *pixelBudget) ([]float32, error) {
+	if err := ctx.Err(); err != nil {
+		return tensors, err
+	}
+	data, err := w.read()
 	if err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) {
-			err = at.Err
-		}
 		w.err = err
-		return nil
+		return tensors, nil
 	}
 	sum := sha256.Sum256(data)
 	hash := "sha256:" + hex.EncodeToString(sum[:])
@@ -135,15 +135,51 @@ func (w *indexWork) prepare() (p *picture.Picture) {
 	if w.old != nil && w.old.Meta["hash"] == hash {
 		w.item.Vec, w.item.Norm, w.item.Thumb = w.old.Vec, w.old.Norm, w.old.Thumb
 		maps.Copy(w.item.Meta, w.old.Meta)
-	} else if p, w.err = w.decode(data); w.err != nil {
-		return nil
+	} else if tensors, err = w.tensor(ctx, e, tensors, data, budget); err != nil || w.err != nil {
+		return tensors, err
 	}
 	maps.Copy(w.item.Meta, w.said)
 	w.item.Meta["path"] = w.path()
 	w.item.Meta["bytes"] = int64(len(data))
 	w.item.Meta["mtime"] = w.mtime()
 	w.item.Meta["hash"] = hash
-	return p
+	return tensors, nil
+}
+
+// maxFile is the size of the largest file that is read, in bytes: more than the largest picture takes without any compression.
+const maxFile = 2_000_000_000
+
+// read returns the file's content.
+func (w *indexWork) read() ([]byte, error) {
+	if w.file.Size > maxFile {
+		return nil, fmt.Errorf("%w: a file of %s bytes, and the limit is %s", picture.ErrTooLarge, thousands(int(w.file.Size)), thousands(maxFile))
+	}
+	data, err := os.ReadFile(w.file.Path)
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err // the path is said once
+	}
+	return data, err
+}
+
+// tensor decodes the file's content, when its turn comes, and appends it as the encoder takes it.
+func (w *indexWork) tensor(ctx context.Context, e clip.Encoder, tensors []float32, data []byte, budget *pixelBudget) ([]float32, error) {
+	pixels, err := picture.Pixels(data, nil)
+	if err != nil {
+		w.err = err
+		return tensors, nil
+	}
+	give, err := budget.take(ctx, pixels)
+	if err != nil {
+		return tensors, err
+	}
+	defer give()
+	p, err := w.decode(data)
+	if err != nil {
+		w.err = err
+		return tensors, nil
+	}
+	return e.Tensor(tensors, p), nil
 }
 
 // decode makes the picture, its thumbnail, and what it says of itself.
