@@ -45,6 +45,9 @@ const maxID = 512
 // errLoop says that a link leads back into a folder that is being read.
 var errLoop = errors.New("a link to a folder that is read already")
 
+// errNoFile says that something is a pipe, a socket or a device: reading it might never end.
+var errNoFile = errors.New("neither a file nor a folder")
+
 // Walk lists the files under the roots in the order of their ids. A root that is a file is taken whatever its name; below a
 // folder, names that begin with a dot and the folder avoid are left out, and links are followed, into each folder once. What
 // cannot be read becomes a fault; the error is ctx's, or that of a root, or two files with one id.
@@ -59,9 +62,12 @@ func Walk(ctx context.Context, roots []string, avoid string) (*Found, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !st.IsDir() {
+		if st.Mode().IsRegular() {
 			w.take(abs, filepath.Base(abs), st)
 			continue
+		}
+		if !st.IsDir() {
+			return nil, fmt.Errorf("%s: %w", root, errNoFile)
 		}
 		if err := w.folder(abs, ""); err != nil {
 			return nil, err
@@ -116,8 +122,10 @@ func (w *walker) folder(dir, id string) error {
 			if err := w.folder(full, path.Join(id, name)); err != nil {
 				return err
 			}
-		case !st.Mode().IsRegular() || !isPicture(name):
+		case !isPicture(name):
 			w.found.Others++
+		case !st.Mode().IsRegular():
+			w.fault(full, errNoFile)
 		default:
 			w.take(full, path.Join(id, name), st)
 		}

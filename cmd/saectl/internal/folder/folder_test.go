@@ -75,6 +75,8 @@ func TestWalkPassesOverWhatCannotBeAnItem(t *testing.T) {
 	for _, err := range []error{
 		os.Symlink(root, filepath.Join(root, "a", "loop")),
 		os.Symlink(filepath.Join(root, "nowhere"), filepath.Join(root, "broken.png")),
+		os.Symlink(os.DevNull, filepath.Join(root, "device.png")),
+		os.Symlink(os.DevNull, filepath.Join(root, "device.txt")),
 		os.Symlink(filepath.Join(root, "a", "b.png"), filepath.Join(root, "link.png")),
 		os.WriteFile(filepath.Join(root, "bad\xff.png"), nil, 0o666),
 		os.MkdirAll(deep, 0o777),
@@ -85,17 +87,20 @@ func TestWalkPassesOverWhatCannotBeAnItem(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ids, faults, _ := walk(t, "", root)
+	ids, faults, others := walk(t, "", root)
 	if want := []string{"a/b.png", "link.png", "two\nlines.png"}; !slices.Equal(ids, want) {
 		t.Errorf("got %q, want %q", ids, want)
 	}
-	for _, want := range []string{"loop: a link to a folder that is read already", "broken.png: no such file", "bad\xff.png: its name is not UTF-8", "a long name.png: its path is 5"} {
+	for _, want := range []string{"loop: a link to a folder that is read already", "broken.png: no such file", "device.png: neither a file nor a folder", "bad\xff.png: its name is not UTF-8", "a long name.png: its path is 5"} {
 		if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, want) }) {
 			t.Errorf("%q is not among the faults %q", want, faults)
 		}
 	}
-	if len(faults) != 4 {
-		t.Errorf("%d faults: %q", len(faults), faults)
+	if len(faults) != 5 || others != 1 {
+		t.Errorf("%d faults: %q; %d others", len(faults), faults, others)
+	}
+	if _, err := folder.Walk(t.Context(), []string{os.DevNull}, ""); err == nil || !strings.Contains(err.Error(), "neither a file nor a folder") {
+		t.Errorf("a device: %v", err)
 	}
 }
 
