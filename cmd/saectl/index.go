@@ -160,7 +160,7 @@ const shownBad = 20
 
 func (j *indexJob) noteBad(a *app) {
 	for _, b := range j.outcome.Bad[:min(len(j.outcome.Bad), shownBad)] {
-		a.note("skipped %s: %s", b.Path, b.Error)
+		a.note("skipped %s: %s", oneLine(b.Path), oneLine(b.Error)) // names of files come from anywhere
 	}
 	if more := len(j.outcome.Bad) - shownBad; more > 0 {
 		a.note("skipped %d more files; --json lists them all", more)

@@ -141,27 +141,33 @@ func TestIndexReadsOnlyWhatHasChanged(t *testing.T) {
 	}
 }
 
-func TestBadFilesAreListedAndSkipped(t *testing.T) {
+// What was said of a picture by others, its cluster here, stays while its content stays, and goes with it.
+func TestIndexKeepsTheClusterOfTheSameContent(t *testing.T) {
 	x := newIndexer(t)
-	x.paint("good.png", red)
-	whole, err := os.ReadFile(filepath.Join(x.root, "good.png"))
-	must(t, err)
-	x.write("zero.png", "")
-	x.write("text.jpg", "not a picture\n")
-	x.write("short.png", string(whole[:len(whole)-20]))
-	x.write("notes.txt", "of no concern")
-	x.paint("folder.jpg/inside.png", blue)
-	o, n, stderr := x.index()
-	if o.Added != 2 || n != 2 || len(o.Bad) != 3 {
-		t.Errorf("%+v", o)
+	for _, name := range []string{"painted.png", "still.png", "touched.png", "described.png"} {
+		x.paint(name, red)
 	}
-	for _, name := range []string{"zero.png", "text.jpg", "short.png"} {
-		if !strings.Contains(stderr, "skipped "+filepath.Join(x.root, name)+": ") {
-			t.Errorf("%s is not named: %s", name, stderr)
+	x.index()
+	if _, stderr, status := x.call("cluster", "--k", "1"); status != statusDone {
+		t.Fatalf("cluster: status %d: %s", status, stderr)
+	}
+	x.paint("painted.png", blue)
+	later := time.Now().Add(time.Hour)
+	for _, name := range []string{"painted.png", "touched.png"} {
+		must(t, os.Chtimes(filepath.Join(x.root, name), later, later))
+	}
+	x.write("metadata.jsonl", `{"file":"described.png","year":2020}`)
+	if o, n, _ := x.index(); o.Replaced != 3 || o.Unchanged != 1 || n != 1 {
+		t.Errorf("%s, %d encoded", o, n)
+	}
+	stdout, _, _ := x.call("query", "cluster = 0", "--format", "csv")
+	for name, is := range map[string]bool{"described.png": true, "painted.png": false, "still.png": true, "touched.png": true} {
+		if strings.Contains(stdout, ","+name+",") != is {
+			t.Errorf("that %s is in the cluster is to be %v: %s", name, is, stdout)
 		}
 	}
-	if _, stderr, status := x.call("index", x.root, "--strict"); status != statusError || !strings.Contains(stderr, "3 files could not be indexed") {
-		t.Errorf("--strict: status %d: %s", status, stderr)
+	if stdout, _, _ := x.call("query", "clusters"); !strings.Contains(stdout, `"count":3`) {
+		t.Errorf("the cluster is listed as %s", stdout)
 	}
 }
 
