@@ -69,6 +69,7 @@ type Port struct {
 type Cutter struct {
 	Kind         string `json:"kind"` // "clip-bpe" or "bert-wordpiece"
 	File         string `json:"file,omitempty"`
+	SHA256       string `json:"sha256,omitempty"` // of the file that is read: Vocab for WordPiece, else File
 	Vocab        string `json:"vocab,omitempty"`
 	LowerCase    bool   `json:"lower_case,omitempty"`
 	StripAccents bool   `json:"strip_accents,omitempty"`
@@ -132,6 +133,15 @@ func (d *Description) check() error {
 	return errors.Join(faults...)
 }
 
+// Files are the files that the model consists of, beside its description: both towers and the vocabulary.
+func (d *Description) Files() []string {
+	vocabulary := d.Tokenizer.File
+	if d.Tokenizer.Kind == "bert-wordpiece" {
+		vocabulary = d.Tokenizer.Vocab
+	}
+	return []string{d.Vision.File, d.Text.File, vocabulary}
+}
+
 // path returns where a file of the model lies.
 func (d *Description) path(file string) string {
 	if filepath.IsAbs(file) {
@@ -180,9 +190,11 @@ func (d *Description) digest(known *digests, file, stated string) (string, error
 
 // tokenizer opens the vocabulary.
 func (d *Description) tokenizer() (token.Tokenizer, error) {
-	file := d.Tokenizer.File
-	if d.Tokenizer.Kind == "bert-wordpiece" {
-		file = d.Tokenizer.Vocab
+	file := d.Files()[2]
+	if d.Tokenizer.SHA256 != "" {
+		if _, err := d.digest(file, d.Tokenizer.SHA256); err != nil {
+			return nil, err
+		}
 	}
 	path := d.path(file)
 	f, err := os.Open(path)
