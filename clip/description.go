@@ -192,7 +192,7 @@ func (d *Description) digest(known *digests, file, stated string) (string, error
 func (d *Description) tokenizer() (token.Tokenizer, error) {
 	file := d.Files()[2]
 	if d.Tokenizer.SHA256 != "" {
-		if _, err := d.digest(file, d.Tokenizer.SHA256); err != nil {
+		if _, err := d.digest(recall(""), file, d.Tokenizer.SHA256); err != nil {
 			return nil, err
 		}
 	}

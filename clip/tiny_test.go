@@ -304,3 +304,9 @@ func TestLibrariesThatCannotBeUsed(t *testing.T) {
 		}
 	}
 }
+
+func TestSelfTest(t *testing.T) {
+	if err := clip.SelfTest(t.Context(), findLibrary(t)); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,13 +1,11 @@
 package setup
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/saedb/saedb/clip"
@@ -26,12 +24,9 @@ func (h Home) FetchModel(ctx context.Context, hub *Hub, s Source) (dir string, c
 		}
 		paths = append(paths, name)
 	}
-	d, err := s.describe(paths[0], paths[1], paths[2])
-	if err != nil {
-		return "", nil, err
-	}
+	d := s.describe(paths[0], paths[1], paths[2])
 	d.Source = fmt.Sprintf("%s/%s at %s", hub.Endpoint, s.Repo, s.Vision.Revision)
-	return h.installModel(s.Name, func(dir string) error { return writeJSON(filepath.Join(dir, clip.DescriptionFile), d) })
+	return h.installModel(s.Name(), func(dir string) error { return writeJSON(filepath.Join(dir, clip.DescriptionFile), d) })
 }
 
 // InstallModel installs the model in a folder, all of whose files are copied: one with a model.json as it is, under the name
@@ -61,7 +56,7 @@ func ModelIn(from string, s Source) (name string, size int64, ok bool, err error
 			size += sizeOf(p)
 		}
 	}
-	return s.Name, size, ok, nil
+	return s.Name(), size, ok, nil
 }
 
 func (h Home) installDescribed(from string, tell func(n int)) (string, *Change, error) {
@@ -94,27 +89,23 @@ func (h Home) installSource(from string, s Source, tell func(n int)) (string, *C
 	for _, f := range s.Files() {
 		p := fileIn(from, f.Path)
 		if p == "" {
-			return "", nil, fmt.Errorf("%w: %s holds no %s, which %s needs", ErrFolder, from, f.Path, s.Name)
+			return "", nil, fmt.Errorf("%w: %s holds no %s, which %s needs", ErrFolder, from, f.Path, s.Name())
 		}
 		if err := checkDigest(p, remote{}, f); err != nil {
 			return "", nil, fmt.Errorf("%s: %w", p, err)
 		}
 		found = append(found, p)
 	}
-	return h.installModel(s.Name, func(dir string) error {
-		var copies []string
+	return h.installModel(s.Name(), func(dir string) error {
+		var names []string
 		for i, f := range s.Files() {
-			to := filepath.Join(dir, path.Base(f.Path))
-			if err := copyInto(to, found[i], tell); err != nil {
+			name := path.Base(f.Path)
+			if err := copyInto(filepath.Join(dir, name), found[i], tell); err != nil {
 				return err
 			}
-			copies = append(copies, to)
+			names = append(names, name)
 		}
-		d, err := s.describe(copies[0], copies[1], copies[2])
-		if err != nil {
-			return err
-		}
-		d.Tokenizer.File, d.Text.File, d.Vision.File = path.Base(s.Tokenizer.Path), path.Base(s.Text.Path), path.Base(s.Vision.Path)
+		d := s.describe(names[0], names[1], names[2])
 		d.Source = s.Repo + ", from " + from
 		return writeJSON(filepath.Join(dir, clip.DescriptionFile), d)
 	})
@@ -159,60 +150,16 @@ func copyInto(to, from string, tell func(n int)) error {
 	return copyFile(to, from, tell)
 }
 
-// describe makes the description of a source's model out of what its files say of themselves: the names and kinds of inputs and outputs.
-func (s Source) describe(tokenizer, text, vision string) (*clip.Description, error) {
-	d := &clip.Description{Name: s.Name, Version: 1, Licence: s.Licence}
-	d.Tokenizer = clip.Cutter{Kind: "clip-bpe", File: tokenizer, SHA256: s.Tokenizer.SHA256, PadID: clipPad}
-
-	g, err := readGraph(text)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", clip.ErrModel, err)
+// describe is the model's description with its files and their digests.
+func (s Source) describe(tokenizer, text, vision string) *clip.Description {
+	d := s.Model
+	d.Vision.File, d.Vision.SHA256 = vision, s.Vision.SHA256
+	d.Text.File, d.Text.SHA256 = text, s.Text.SHA256
+	d.Tokenizer.SHA256 = s.Tokenizer.SHA256
+	if d.Tokenizer.Kind == "bert-wordpiece" {
+		d.Tokenizer.Vocab = tokenizer
+	} else {
+		d.Tokenizer.File = tokenizer
 	}
-	out, err := g.embedding(text, "text_embeds")
-	if err != nil {
-		return nil, err
-	}
-	d.Text = clip.Text{File: text, SHA256: s.Text.SHA256, Output: out.Port, MaxLength: clipMaxLength}
-	for _, in := range g.inputs {
-		d.Text.Inputs = append(d.Text.Inputs, in.Port)
-	}
-	slices.SortStableFunc(d.Text.Inputs, func(a, b clip.Port) int { return cmp.Compare(rank(a.Name), rank(b.Name)) })
-
-	if g, err = readGraph(vision); err != nil {
-		return nil, fmt.Errorf("%w: %w", clip.ErrModel, err)
-	}
-	if out, err = g.embedding(vision, "image_embeds"); err != nil {
-		return nil, err
-	}
-	if len(g.inputs) != 1 {
-		return nil, fmt.Errorf("%w: %s has %d inputs, want one: the picture", clip.ErrModel, vision, len(g.inputs))
-	}
-	d.Vision = clip.Vision{File: vision, SHA256: s.Vision.SHA256, Input: g.inputs[0].Port, Output: out.Port}
-	d.Vision.Preprocess.Size, d.Vision.Preprocess.Mean, d.Vision.Preprocess.Std = clipSide, clipMean(), clipStd()
-	d.Dim = int(out.shape[1])
-	return d, nil
-}
-
-// rank puts the ids before the mask.
-func rank(input string) int {
-	if strings.Contains(input, "ids") {
-		return 0
-	}
-	return 1
-}
-
-// clipDim is the length of a vector where the file leaves it open.
-const clipDim = 512
-
-// embedding finds a tower's vector among its outputs.
-func (g *graph) embedding(file, name string) (port, error) {
-	var have []string
-	for _, out := range g.outputs {
-		if out.Name == name && out.DType == "float32" && len(out.shape) == 2 {
-			out.shape[1] = cmp.Or(out.shape[1], clipDim)
-			return out, nil
-		}
-		have = append(have, fmt.Sprintf("%s %s%v", out.Name, out.DType, out.shape))
-	}
-	return port{}, fmt.Errorf("%w: %s has no output %s float32[n d]; it has %s", clip.ErrModel, file, name, strings.Join(have, ", "))
+	return &d
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/saedb/saedb/clip"
+	"github.com/saedb/saedb/clip/setup"
 )
 
 // app is what a command may touch of the world outside: three streams, the
@@ -21,8 +22,10 @@ type app struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	encoder        func(encoderFlags) (clip.Encoder, error) // instead of those that are installed; nil outside tests
+	sources        []setup.Source                           // instead of those that setup knows; nil outside tests
 	now            func() time.Time
 
+	inTerminal  bool // stdin is a terminal
 	terminal    bool // stdout is a terminal
 	errTerminal bool // stderr is a terminal
 	width       int  // columns of the terminal on stdout; 0: no limit
@@ -46,6 +49,7 @@ func osApp() *app {
 		stderr:      os.Stderr,
 		getenv:      os.Getenv,
 		now:         time.Now,
+		inTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		terminal:    term.IsTerminal(int(os.Stdout.Fd())),
 		errTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 	}

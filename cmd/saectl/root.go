@@ -38,6 +38,8 @@ elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
 	flags.BoolVarP(&a.flags.quiet, "quiet", "q", false, "no progress and no notes")
 
 	root.AddCommand(
+		newSetupCmd(a),
+		newDoctorCmd(a),
 		newIndexCmd(a),
 		newImportCmd(a),
 		newEncodeCmd(a),
