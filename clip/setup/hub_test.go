@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/saedb/saedb/clip/setup/hubtest"
+	"github.com/saedb/saedb/clip/setup/setuptest"
 )
 
 const repo = "maker/model"
@@ -36,11 +36,11 @@ func sha256Of(data []byte) string {
 }
 
 // newHub starts a stand-in hub with one large file, and a client for it with a cache of its own that does not wait between tries.
-func newHub(t *testing.T) (*hubtest.Hub, *Hub, File) {
+func newHub(t *testing.T) (*setuptest.Hub, *Hub, File) {
 	t.Helper()
-	server := hubtest.New(t, map[string][]byte{repo + "/onnx/vision.onnx": weights()})
+	server := setuptest.New(t, map[string][]byte{repo + "/onnx/vision.onnx": weights()})
 	h := &Hub{Endpoint: server.Address, Cache: filepath.Join(t.TempDir(), "hub"), pause: func(context.Context, time.Duration) {}}
-	return server, h, File{Repo: repo, Revision: hubtest.Commit, Path: "onnx/vision.onnx", SHA256: sha256Of(weights())}
+	return server, h, File{Repo: repo, Revision: setuptest.Commit, Path: "onnx/vision.onnx", SHA256: sha256Of(weights())}
 }
 
 // fetch expects the whole file in the cache.
@@ -63,7 +63,7 @@ func TestFetchPutsTheFileWherePythonLooks(t *testing.T) {
 	h.Progress = func(path string, done, all int64) { last, total = done, all }
 	path := fetch(t, h, f)
 	repoDir := filepath.Join(h.Cache, "models--maker--model")
-	if want := filepath.Join(repoDir, "snapshots", hubtest.Commit, "onnx", "vision.onnx"); path != want {
+	if want := filepath.Join(repoDir, "snapshots", setuptest.Commit, "onnx", "vision.onnx"); path != want {
 		t.Errorf("it lies at %s, want %s", path, want)
 	}
 	if !isFile(filepath.Join(repoDir, "blobs", f.SHA256)) {
@@ -83,10 +83,10 @@ func TestFetchByBranchNotesTheCommit(t *testing.T) {
 	_, h, f := newHub(t)
 	f.Revision = "main"
 	path := fetch(t, h, f)
-	if !strings.Contains(path, hubtest.Commit) {
+	if !strings.Contains(path, setuptest.Commit) {
 		t.Errorf("it lies at %s, not in the commit's snapshot", path)
 	}
-	if ref, err := os.ReadFile(filepath.Join(h.Cache, "models--maker--model", "refs", "main")); string(ref) != hubtest.Commit {
+	if ref, err := os.ReadFile(filepath.Join(h.Cache, "models--maker--model", "refs", "main")); string(ref) != setuptest.Commit {
 		t.Errorf("refs/main is %q, %v", ref, err)
 	}
 }
@@ -165,18 +165,18 @@ func TestSmallFilesHaveGitsDigest(t *testing.T) {
 // TestRefusals reads aloud what people see.
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*hubtest.Hub, *Hub, *File)
+		change func(*setuptest.Hub, *Hub, *File)
 		want   error
 		says   string
 	}{
-		"another file under the name": {func(_ *hubtest.Hub, _ *Hub, f *File) { f.SHA256 = strings.Repeat("0", 64) }, ErrDigest, "it is another file"},
-		"a token is wanted":           {func(s *hubtest.Hub, _ *Hub, _ *File) { s.Token = "secret" }, ErrDenied, "Access to this repository is restricted."},
-		"no such file":                {func(_ *hubtest.Hub, _ *Hub, f *File) { f.Path = "onnx/audio.onnx" }, ErrNotThere, "Entry not found"},
-		"the bytes are gone":          {func(s *hubtest.Hub, _ *Hub, _ *File) { s.Moved = true }, ErrNotThere, "404"},
-		"busy for good":               {func(s *hubtest.Hub, _ *Hub, _ *File) { s.Busy = 1000 }, ErrUnreachable, "503"},
-		"nobody listens":              {func(_ *hubtest.Hub, h *Hub, _ *File) { h.Endpoint = "http://127.0.0.1:1" }, ErrUnreachable, "http://127.0.0.1:1"},
-		"offline":                     {func(_ *hubtest.Hub, h *Hub, _ *File) { h.Offline = true }, ErrOffline, "HF_HUB_OFFLINE"},
-		"an Etag that leads astray":   {func(s *hubtest.Hub, _ *Hub, f *File) { s.SmallEtag, f.SHA256 = "../../escape", "" }, ErrUnreachable, "no model hub"},
+		"another file under the name": {func(_ *setuptest.Hub, _ *Hub, f *File) { f.SHA256 = strings.Repeat("0", 64) }, ErrDigest, "it is another file"},
+		"a token is wanted":           {func(s *setuptest.Hub, _ *Hub, _ *File) { s.Token = "secret" }, ErrDenied, "Access to this repository is restricted."},
+		"no such file":                {func(_ *setuptest.Hub, _ *Hub, f *File) { f.Path = "onnx/audio.onnx" }, ErrNotThere, "Entry not found"},
+		"the bytes are gone":          {func(s *setuptest.Hub, _ *Hub, _ *File) { s.Moved = true }, ErrNotThere, "404"},
+		"busy for good":               {func(s *setuptest.Hub, _ *Hub, _ *File) { s.Busy = 1000 }, ErrUnreachable, "503"},
+		"nobody listens":              {func(_ *setuptest.Hub, h *Hub, _ *File) { h.Endpoint = "http://127.0.0.1:1" }, ErrUnreachable, "http://127.0.0.1:1"},
+		"offline":                     {func(_ *setuptest.Hub, h *Hub, _ *File) { h.Offline = true }, ErrOffline, "HF_HUB_OFFLINE"},
+		"an Etag that leads astray":   {func(s *setuptest.Hub, _ *Hub, f *File) { s.SmallEtag, f.SHA256 = "../../escape", "" }, ErrUnreachable, "no model hub"},
 	} {
 		server, h, f := newHub(t)
 		c.change(server, h, &f)
@@ -192,7 +192,7 @@ func TestBusyHubIsAskedAgain(t *testing.T) {
 	fetch(t, h, f)
 }
 
-// TestTokenStaysWithTheHub: hubtest's other host answers nobody who shows it a token.
+// TestTokenStaysWithTheHub: setuptest's other host answers nobody who shows it a token.
 func TestTokenStaysWithTheHub(t *testing.T) {
 	server, h, f := newHub(t)
 	server.Token, h.Token = "secret", "secret"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/saedb/saedb/clip"
-	"github.com/saedb/saedb/clip/setup/hubtest"
+	"github.com/saedb/saedb/clip/setup/setuptest"
 )
 
 // tinyFiles are the files of clip's tiny model by the names that the stand-in hub has for them.
@@ -38,7 +38,7 @@ func tinySource(t testing.TB) Source {
 	files := tinyFiles(t)
 	file := func(name string) File {
 		data := files[repo+"/"+name]
-		return File{Repo: repo, Revision: hubtest.Commit, Path: name, SHA256: sha256Of(data), Size: int64(len(data))}
+		return File{Repo: repo, Revision: setuptest.Commit, Path: name, SHA256: sha256Of(data), Size: int64(len(data))}
 	}
 	return Source{About: "a tiny model", Repo: repo, Model: *described, Tokenizer: file("tokenizer.txt"), Text: file("onnx/text.onnx"), Vision: file("onnx/vision.onnx")}
 }
@@ -77,7 +77,7 @@ func isTiny(t *testing.T, dir string) {
 }
 
 func TestFetchModel(t *testing.T) {
-	server := hubtest.New(t, tinyFiles(t))
+	server := setuptest.New(t, tinyFiles(t))
 	hub := &Hub{Endpoint: server.Address, Cache: t.TempDir()}
 	h := lockedHome(t)
 	dir, change, err := h.FetchModel(t.Context(), hub, tinySource(t))
@@ -162,7 +162,7 @@ func TestInstallModelRefuses(t *testing.T) {
 
 // TestFetchModelKeepsWhatCame: the second try fetches only what the first did not.
 func TestFetchModelKeepsWhatCame(t *testing.T) {
-	server := hubtest.New(t, tinyFiles(t))
+	server := setuptest.New(t, tinyFiles(t))
 	hub := &Hub{Endpoint: server.Address, Cache: t.TempDir(), pause: func(context.Context, time.Duration) {}}
 	vision := server.Files[repo+"/onnx/vision.onnx"]
 	delete(server.Files, repo+"/onnx/vision.onnx")

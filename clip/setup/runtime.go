@@ -35,8 +35,11 @@ func CheckLibrary(path string) (Library, error) {
 	if err == nil {
 		err = named(path, l.fits())
 	}
-	if o, ok := ReadOrigin(path); err == nil && ok && !isDigest(path, o.SHA256) {
-		err = fmt.Errorf("%w: %s has changed since it was installed", ErrDigest, path)
+	if o, ok := ReadOrigin(path); err == nil && ok {
+		if !isDigest(path, o.SHA256) {
+			return l, fmt.Errorf("%w: %s has changed since it was installed", ErrDigest, path)
+		}
+		l.Version = o.Version
 	}
 	return l, err
 }

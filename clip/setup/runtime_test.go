@@ -13,11 +13,13 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/saedb/saedb/clip/setup/setuptest"
 )
 
 // here is a library that fits this machine, elsewhere one that does not.
-func here(t testing.TB) []byte      { return fakeLibrary(t, runtime.GOOS, runtime.GOARCH) }
-func elsewhere(t testing.TB) []byte { return fakeLibrary(t, runtime.GOOS, otherArch()) }
+func here(t testing.TB) []byte      { return setuptest.Library(t, runtime.GOOS, runtime.GOARCH) }
+func elsewhere(t testing.TB) []byte { return setuptest.Library(t, runtime.GOOS, otherArch()) }
 
 // entry is a file in an archive.
 type entry struct {

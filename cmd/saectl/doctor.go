@@ -122,25 +122,20 @@ func (x *examination) runtime(ctx context.Context) {
 	if err == nil {
 		err = clip.SelfTest(ctx, path)
 	}
-	if errors.Is(err, clip.ErrNoCgo) {
-		x.found(part, "%s at %s, not tried", l.Version, path)
-		return
+	version, tried := l.Version, "not tried"
+	if err == nil {
+		x.library, tried = path, "passes the self-test"
+		version, err = clip.CheckRuntime(path)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, clip.ErrNoCgo) {
 		x.fault(part, isBroken, explainSetup(err))
 		return
 	}
-	version, err := clip.CheckRuntime(path)
-	if err != nil {
-		x.fault(part, isBroken, explainSetup(err))
-		return
-	}
-	x.library = path
 	from := ""
 	if o, ok := setup.ReadOrigin(path); ok {
 		from = ", from " + o.From
 	}
-	x.found(part, "%s at %s%s, passes the self-test", version, path, from)
+	x.found(part, "%s at %s%s, %s", version, path, from, tried)
 }
 
 func (x *examination) model(ctx context.Context) {

@@ -29,12 +29,12 @@ func (a *app) openEncoder(f encoderFlags, threads int) (clip.Encoder, error) {
 	}
 	dir, err := clip.FindModel(f.model, a.getenv)
 	if err != nil {
-		return nil, hint(err, "name a model's folder with --model DIR")
+		return nil, hint(err, "run saectl setup, or name a model's folder with --model DIR")
 	}
 	var library string
 	if clip.CanEncode {
 		if library, err = clip.FindRuntime(f.library, a.getenv); err != nil {
-			return nil, hint(err, "install ONNX Runtime %s or newer (pip and npm carry it) and name its library with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
+			return nil, hint(err, "run saectl setup, or name the library of ONNX Runtime %s or newer with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
 		}
 	}
 	e, err := clip.Open(dir, &clip.Options{Library: library, Threads: threads, Digests: a.digests()})
@@ -56,7 +56,7 @@ func explainOpen(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, clip.ErrNoRuntime):
-		return hint(err, "install ONNX Runtime %s or newer and name its library with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
+		return hint(err, "run saectl setup, or name the library of ONNX Runtime %s or newer with --ort-lib FILE or $SAEDB_ORT_LIB", clip.MinRuntime)
 	}
 	return fmt.Errorf("opening the encoder: %w", err)
 }

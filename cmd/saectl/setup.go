@@ -278,8 +278,8 @@ func (in *installer) planModel(from []string) (*component, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.Repo == "" {
-			p.Name = name
+		if name != s.Name() {
+			p.Name, p.Licence = name, "" // the folder's own model
 		}
 		p.State, p.From, p.Size = "copy", from[0], megabytes(size)
 		p.install = func(ctx context.Context, p *component) (c *setup.Change, err error) {
@@ -293,8 +293,9 @@ func (in *installer) planModel(from []string) (*component, error) {
 	}
 	dir, err := clip.FindModel(s.Name(), in.a.getenv)
 	if err == nil && (!in.o.reinstall || s.Repo == "") {
-		if err = whole(dir); err == nil {
-			p.State, p.Path, p.Into = "there", dir, ""
+		var d *clip.Description
+		if d, err = whole(dir); err == nil {
+			p.Name, p.State, p.Path, p.Into, p.Licence = cmp.Or(s.About, d.Name), "there", dir, "", d.Licence
 			return p, nil
 		}
 		if s.Repo == "" {
@@ -315,12 +316,12 @@ func (in *installer) planModel(from []string) (*component, error) {
 }
 
 // whole reads an installed model's files and says what is wrong with them.
-func whole(dir string) error {
+func whole(dir string) (*clip.Description, error) {
 	d, err := clip.ReadDescription(dir)
 	if err == nil {
 		_, err = d.Identity()
 	}
-	return err
+	return d, err
 }
 
 func (in *installer) fetchModel(ctx context.Context) (string, *setup.Change, error) {
@@ -437,8 +438,9 @@ func tryModel(ctx context.Context, dir, library string) (err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
 	side := e.Identity().Side
 	pictures := make([]float32, 2*3*side*side)
-	for i := range pictures[:len(pictures)/2] {
-		pictures[i] = float32(i/side%2) - 0.5 // stripes; the other is plain
+	for i := range len(pictures) / 2 {
+		pictures[i] = float32(i%side) / float32(side)                      // bright on the right
+		pictures[i+len(pictures)/2] = float32(i/side%side) / float32(side) // bright at the bottom
 	}
 	for what, encode := range map[string]func() ([]float32, error){
 		"pictures": func() ([]float32, error) { return e.Pictures(ctx, pictures) },

@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"clip":         {"clip/picture", "clip/token"},
 	"clip/setup":   {"clip"},
 
-	"clip/setup/hubtest": {},
+	"clip/setup/setuptest": {},
 
 	"internal/kv":     {"internal/vec"},
 	"internal/dbtest": {"db", "sae/...", "query/...", "internal/..."},

@@ -1,5 +1,6 @@
-// Package hubtest is a model hub for tests: one that stands on this machine and can misbehave.
-package hubtest
+// Package setuptest has what tests of setup put in the place of the world: a model hub on this machine that can misbehave, and files that look
+// like ONNX Runtime.
+package setuptest
 
 import (
 	"bytes"
