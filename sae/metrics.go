@@ -10,8 +10,8 @@ import (
 // it is measured on the vectors as they are, not on the standardised ones.
 type Metrics struct {
 	Rows         int     `json:"rows"`
-	FVU          float64 `json:"fvu_sample"`       // mean over rows of Var(x-x̂)/Var(x), variances over the row's numbers
-	FVUBatch     float64 `json:"fvu_batch"`        // Σ‖x-x̂‖² / Σ‖x-x̄‖², x̄ the mean row
+	FVU          float64 `json:"fvu_sample"`       // mean over rows of Var(x-x̂)/Var(x), variances over the row's numbers; rows of equal numbers are left out
+	FVUBatch     float64 `json:"fvu_batch"`        // Σ‖x-x̂‖² / Σ‖x-x̄‖², x̄ the mean row; 0 where all rows are equal
 	NMAE         float64 `json:"nmae"`             // mean over rows of mean|x-x̂| / mean|x|
 	Cosine       float64 `json:"cosine"`           // mean over rows of cos(x, x̂)
 	L0           float64 `json:"l0_count"`         // mean number of latents that fire
@@ -24,11 +24,15 @@ type Metrics struct {
 type Meter struct {
 	latents                   int
 	rows                      int
+	varied                    int // rows with different numbers in them
 	fvu, nmae, cosine, active float64
 	err2, norm2               float64
 	sum                       []float64
 	fired                     []bool
 }
+
+// flat is the share of a sum of squares below which what is left of it after subtracting the mean is rounding.
+const flat = 1e-12
 
 // NewMeter returns a meter for a model with that many latents.
 func NewMeter(latents int) *Meter {
@@ -55,7 +59,10 @@ func (t *Meter) Add(x, xh []float32, c Code) {
 		t.sum[i] += v
 	}
 	n := float64(len(x))
-	t.fvu += (ee - sumE*sumE/n) / (xx - sumX*sumX/n) // the n-1 of both variances cancels
+	if spread := xx - sumX*sumX/n; spread > flat*xx {
+		t.fvu += (ee - sumE*sumE/n) / spread // the n-1 of both variances cancels
+		t.varied++
+	}
 	t.nmae += absE / absX
 	t.cosine += xxh / math.Max(math.Sqrt(xx)*math.Sqrt(hh), 1e-30)
 	t.err2 += ee
@@ -77,6 +84,10 @@ func (t *Meter) Metrics() Metrics {
 	for _, s := range t.sum {
 		spread -= s * s / n
 	}
+	fvuBatch := 0.0
+	if spread > flat*t.norm2 {
+		fvuBatch = t.err2 / spread
+	}
 	dead := 0
 	for _, f := range t.fired {
 		if !f {
@@ -84,7 +95,7 @@ func (t *Meter) Metrics() Metrics {
 		}
 	}
 	return Metrics{
-		Rows: t.rows, FVU: t.fvu / n, FVUBatch: t.err2 / spread, NMAE: t.nmae / n, Cosine: t.cosine / n,
+		Rows: t.rows, FVU: t.fvu / float64(max(t.varied, 1)), FVUBatch: fvuBatch, NMAE: t.nmae / n, Cosine: t.cosine / n,
 		L0: t.active / n, ZeroFraction: 1 - t.active/n/float64(t.latents),
 		Dead: dead, DeadFraction: float64(dead) / float64(t.latents),
 	}

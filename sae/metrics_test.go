@@ -121,3 +121,18 @@ func TestMeterOfAPerfectReconstruction(t *testing.T) {
 		t.Errorf("a perfect reconstruction measures as %+v", got)
 	}
 }
+
+// TestMeterOfRowsWithoutVariance: there is nothing to explain in them, and no figure becomes infinite for it.
+func TestMeterOfRowsWithoutVariance(t *testing.T) {
+	meter := NewMeter(4)
+	for range 3 {
+		meter.Add([]float32{0.1, 0.1, 0.1}, []float32{0.1, 0.2, 0.3}, Code{})
+	}
+	if got := meter.Metrics(); got.FVU != 0 || got.FVUBatch != 0 || got.Rows != 3 {
+		t.Errorf("three equal rows of equal numbers measure as %+v", got)
+	}
+	meter.Add([]float32{1, 0, 0}, []float32{0, 0, 0}, Code{})
+	if got := meter.Metrics(); got.FVU != 1 {
+		t.Errorf("with one row of which nothing is explained FVU is %v, want 1", got.FVU)
+	}
+}

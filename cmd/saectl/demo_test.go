@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/saedb/saedb/clip"
 )
 
 // TestDemo is the tour from an empty folder, and once more over what it left.
@@ -59,5 +62,36 @@ func TestDemo(t *testing.T) {
 	}
 	if after := fingerprint(t, filepath.Join(out, dbFolder)); after != before {
 		t.Errorf("the second tour changed the fingerprint from %s to %s", before, after)
+	}
+}
+
+// TestDemoWithAnEncoder is the tour with vectors of its own: of the thumbnails and words, once.
+func TestDemoWithAnEncoder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains on all pictures of the demo: not in short mode")
+	}
+	out := filepath.Join(t.TempDir(), "tour")
+	encoded := 0
+	tour := func() (stdout string, fresh int) {
+		var b, log bytes.Buffer
+		a := testApp(&b)
+		a.stderr = &log
+		a.encoder = func(encoderFlags) (clip.Encoder, error) { return meanEncoder{&encoded}, nil }
+		before := encoded
+		if status := run(t.Context(), a, []string{"demo", "--clip", "--out", out}); status != statusDone {
+			t.Fatalf("status %d: %s", status, &log)
+		}
+		return b.String(), encoded - before
+	}
+	said, fresh := tour()
+	if !strings.Contains(said, "(1,560 new)") || !strings.Contains(said, "come from mean") || fresh != 1560 {
+		t.Errorf("%d pictures encoded:\n%s", fresh, said)
+	}
+	if said, fresh = tour(); !strings.Contains(said, "(0 new)") || fresh != 0 {
+		t.Errorf("the second tour encoded %d pictures:\n%s", fresh, said)
+	}
+	_, log, status := call(t, "demo", "--model", "x", "--out", out)
+	if status != statusError || !strings.Contains(log, "say --clip") {
+		t.Errorf("an encoder without --clip: status %d, %s", status, log)
 	}
 }

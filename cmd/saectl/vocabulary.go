@@ -88,14 +88,19 @@ func (o nameOptions) encode(ctx context.Context, a *app, d *db.DB, words []byte)
 		}
 	}
 	lines := strings.Split(strings.TrimSuffix(string(words), "\n"), "\n")
-	bar := a.progress("words", len(lines))
+	return encodeWords(ctx, a, k.e, lines, prompts)
+}
+
+// encodeWords makes a row for each word: the sum of its unit vectors within the prompts.
+func encodeWords(ctx context.Context, a *app, e clip.Encoder, words, prompts []string) (*npy.Matrix, error) {
+	bar := a.progress("words", len(words))
 	defer bar.end()
-	dim := k.e.Identity().Dim
-	out := &npy.Matrix{Rows: len(lines), Cols: dim, Data: make([]float32, len(lines)*dim)}
+	dim := e.Identity().Dim
+	out := &npy.Matrix{Rows: len(words), Cols: dim, Data: make([]float32, len(words)*dim)}
 	const chunk = 64
 	done := 0
-	for part := range slices.Chunk(lines, chunk) {
-		if err := addPrompted(ctx, k.e, out.Data[done*dim:], part, prompts); err != nil {
+	for part := range slices.Chunk(words, chunk) {
+		if err := addPrompted(ctx, e, out.Data[done*dim:], part, prompts); err != nil {
 			return nil, err
 		}
 		done += len(part)

@@ -6,12 +6,15 @@ model.json that names inputs, outputs and preprocessing (see README.md).
 
     encode.py --model DIR --images list.txt --out images.f16.npy
     encode.py --model DIR --texts  list.txt --out texts.f16.npy --prompt 'a photo of a {}'
+    encode.py --model DIR --thumbs ../data  --out ../testdata/thumbs.f16.npy
 
 A list has one path or one text a line; row i of the output belongs to line i.
+With --thumbs row i belongs to thumbnail 65*i of the demo: what `saectl encode` must agree with.
 Vectors are written as the model gives them (not unit norm), as float16.
 """
 
 import argparse
+import io
 import json
 import os
 import unicodedata
@@ -148,12 +151,22 @@ def read_lines(path):
         return [line.rstrip("\n") for line in f]
 
 
+def thumbs(data):
+    """Every 65th thumbnail of the demo."""
+    with open(os.path.join(data, "thumbs.bin"), "rb") as f:
+        for i, line in enumerate(read_lines(os.path.join(data, "index.jsonl"))):
+            body = f.read(json.loads(line)["bytes"])
+            if i % 65 == 0:
+                yield Image.open(io.BytesIO(body))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--model", required=True, help="folder of the encoder")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--images", help="file with one picture path a line")
     what.add_argument("--texts", help="file with one text a line")
+    what.add_argument("--thumbs", help="the demo's data folder")
     parser.add_argument("--prompt", action="append", help="text around {}; several are averaged as unit vectors")
     parser.add_argument("--out", required=True, help="npy file to write, float16")
     args = parser.parse_args()
@@ -161,6 +174,8 @@ def main():
     encoder = Encoder(args.model)
     if args.images:
         rows = encoder.images(Image.open(path) for path in read_lines(args.images))
+    elif args.thumbs:
+        rows = encoder.images(thumbs(args.thumbs))
     else:
         rows = prompted(encoder, read_lines(args.texts), args.prompt or ["{}"])
     np.save(args.out, rows.astype("<f2"))
