@@ -127,7 +127,7 @@ func checkSize(format string, w, h, limit int) error {
 		return fmt.Errorf("%w: the %s file says that it is %d pixels wide and %d high", ErrDamaged, format, w, h)
 	}
 	if w > limit/h {
-		return fmt.Errorf("%w: %dx%d pixels, and the limit is %d; scale it down, or raise the limit", ErrTooLarge, w, h, limit)
+		return fmt.Errorf("%w: %dx%d pixels, and the limit is %d; scale it down", ErrTooLarge, w, h, limit)
 	}
 	return nil
 }
