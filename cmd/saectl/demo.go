@@ -329,7 +329,7 @@ func (t *tour) query(ctx context.Context, text string) error {
 
 func (t *tour) page(ctx context.Context) error {
 	path, err := writeGallery(ctx, t.a, t.d, galleryOptions{
-		out: filepath.Join(t.out, "gallery.html"), note: t.note, concepts: demoPage(), per: 12, latents: 24,
+		out: filepath.Join(t.out, "gallery.html"), note: t.note, concepts: demoPage(), per: 12, maxSize: defaultMaxSize,
 	})
 	if err != nil {
 		return err

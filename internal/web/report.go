@@ -2,8 +2,10 @@ package web
 
 import "html/template"
 
-// Report is what a gallery page shows, top to bottom. Empty parts are left out.
+// Report is what a page of a gallery shows, top to bottom. Empty parts are left
+// out, so that a page may be the whole gallery or one sheet of it.
 type Report struct {
+	Nav       []Link // the parts of the gallery
 	Title     string
 	Lead      string    // one or two sentences under the title
 	Note      string    // where the vectors come from, what to keep in mind
@@ -14,8 +16,19 @@ type Report struct {
 	Concepts  []Concept
 	Similar   []Similar
 	Clusters  []Cluster
-	Latents   []Latent
+	Index     Index // of the atlas, where that is on other pages
+	Atlas     Atlas
+	Pictures  []Picture // a sheet of all pictures
+	Pager     []Link    // the other sheets of this kind
 	Foot      string
+	Album     *Album // the pictures that are in the page; nil: all are files
+}
+
+// Link is a way to another place of the gallery.
+type Link struct {
+	Text    string
+	Href    template.URL // "#" and an anchor, or a file beside the page
+	Current bool         // it leads to where the reader is
 }
 
 // Fact is one figure of the header: "2,000" "pictures".
@@ -37,18 +50,33 @@ type TableRow struct {
 type Picture struct {
 	ID      string
 	Caption string
-	Src     template.URL // from Thumb
+	Class   string       // shows the picture, from Album.Add; empty: Src does
+	Src     template.URL // a file beside the page, or from Thumb
+	Href    template.URL // where more is said of the picture; empty: nowhere
+	Anchor  string       // of this place, for links to it; empty: none
 	Value   string       // the score or activation it is shown for; empty: none
 	Bars    []Bar        // strongest first
+	More    []Bar        // those after, which are shown on demand
+}
+
+// Alt says in words what the picture shows, as far as that is known.
+func (p Picture) Alt() string {
+	if p.Caption != "" {
+		return p.Caption
+	}
+	return p.ID
 }
 
 // Bar is one concept in a picture.
 type Bar struct {
 	Label   string
-	Value   string
-	Title   string  // more, shown on hover
-	Percent float64 // length of the bar, 0 to 100
-	Asked   bool    // the concept the section is about
+	Latent  uint32       // the strongest behind it
+	Href    template.URL // where the concept is shown; empty: nowhere
+	Value   string       // activation
+	Share   string       // part of the picture's code
+	Title   string       // more, shown on hover
+	Percent float64      // length of the bar, 0 to 100
+	Asked   bool         // the concept the section is about
 }
 
 // Concept is a word, the latents it is made of, and the pictures it finds.
@@ -63,16 +91,6 @@ type Concept struct {
 type Share struct {
 	Latent  uint32
 	Percent string
-}
-
-// Latent is one latent with its names and the pictures that excite it most.
-type Latent struct {
-	Number   uint32
-	Word     string   // empty: unnamed
-	Runners  []string // names that came next
-	Count    int      // pictures in which it fires
-	Max      string   // its largest activation
-	Pictures []Picture
 }
 
 // Similar is a picture with the pictures nearest to it, measured in two ways.

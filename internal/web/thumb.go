@@ -13,24 +13,37 @@ import (
 // JPEG, PNG, GIF or WebP picture, and no bytes at all, give a tile drawn from the
 // id, so that every item has a face and the same item always has the same one.
 func Thumb(id string, pic []byte) template.URL {
-	kind := pictureType(pic)
-	if kind == "" {
-		kind, pic = "image/svg+xml", tile(id)
+	ext, pic := Face(id, pic)
+	kind := ext
+	switch ext {
+	case "jpg":
+		kind = "jpeg"
+	case "svg":
+		kind = "svg+xml"
 	}
-	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(pic)) //nolint:gosec // built here from a known type
+	return template.URL("data:image/" + kind + ";base64," + base64.StdEncoding.EncodeToString(pic)) //nolint:gosec // built here from a known type
+}
+
+// Face is a thumbnail as a file: how its name is to end ("jpg"), and its bytes,
+// which are pic itself or a tile, as for Thumb.
+func Face(id string, pic []byte) (ext string, data []byte) {
+	if ext := pictureType(pic); ext != "" {
+		return ext, pic
+	}
+	return "svg", tile(id)
 }
 
 // pictureType tells a picture by its first bytes.
 func pictureType(b []byte) string {
 	switch {
 	case bytes.HasPrefix(b, []byte("\xff\xd8\xff")):
-		return "image/jpeg"
+		return "jpg"
 	case bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")):
-		return "image/png"
+		return "png"
 	case bytes.HasPrefix(b, []byte("GIF8")):
-		return "image/gif"
+		return "gif"
 	case len(b) > 12 && string(b[:4]) == "RIFF" && string(b[8:12]) == "WEBP":
-		return "image/webp"
+		return "webp"
 	}
 	return ""
 }

@@ -1,10 +1,11 @@
-// Package web holds the HTML pages of saedb: the report that `saectl gallery`
+// Package web holds the HTML pages of saedb: the gallery that `saectl gallery`
 // writes, and the pieces a server can show again.
 //
-// A Report is plain data, filled by the caller; Pages turns it into one
-// self-contained document: style inline, pictures as data URIs, no script, no
-// remote address, and a content security policy that says so. Everything that
-// comes from a database (ids, words, captions) is escaped by html/template.
+// A Report is plain data, filled by the caller; Pages turns it into one document:
+// style inline, one small script that filters and sorts the atlas (all is there
+// without it), pictures inside the page or as files beside it, no remote address,
+// and a content security policy that says so. Everything that comes from a
+// database (ids, words, captions) is escaped by html/template.
 //
 // Pages is safe for concurrent use; a Report is only read.
 package web
@@ -19,49 +20,76 @@ import (
 	"strings"
 )
 
-//go:embed page/report.html page/style.css
+//go:embed page
 var files embed.FS
 
 // Pages is the parsed set of pages.
 type Pages struct {
-	t     *template.Template
-	style string
-	csp   string
+	t             *template.Template
+	style, script string
 }
 
 // New parses the pages that are built into the program.
 func New() (*Pages, error) {
-	css, err := files.ReadFile("page/style.css")
-	if err != nil {
-		return nil, fmt.Errorf("web: read the style sheet: %w", err)
+	p := &Pages{}
+	for name, text := range map[string]*string{"page/style.css": &p.style, "page/atlas.js": &p.script} {
+		b, err := files.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("web: read %s: %w", name, err)
+		}
+		*text = strings.TrimSpace(string(b))
 	}
-	style := strings.TrimSpace(string(css))
-	t, err := template.New("report.html").Funcs(template.FuncMap{
-		"slug": slug,
-	}).ParseFS(files, "page/report.html")
+	var err error
+	p.t, err = template.New("report.html").Funcs(template.FuncMap{
+		"slug": slug, "share": share, "fold": strings.ToLower,
+	}).ParseFS(files, "page/*.html")
 	if err != nil {
-		return nil, fmt.Errorf("web: parse the report: %w", err)
+		return nil, fmt.Errorf("web: parse the pages: %w", err)
 	}
-	return &Pages{t: t, style: style, csp: policy(style)}, nil
+	return p, nil
 }
 
-// policy allows the one style sheet by its hash, pictures from data URIs, and
-// nothing else: the page cannot load, run or send anything.
-func policy(style string) string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; img-src data:; style-src 'sha256-" +
-		base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
+// policy allows the given style sheets and scripts by their hashes, pictures that
+// lie in the page or beside it, and nothing else: the page cannot load, run or
+// send anything.
+func policy(styles, scripts []string) string {
+	return "default-src 'none'; img-src data: file: 'self'; style-src" + hashes(styles) + "; script-src" + hashes(scripts) +
+		"; base-uri 'none'; form-action 'none'"
+}
+
+// hashes lists texts as a policy does; without texts it allows none.
+func hashes(texts []string) string {
+	var b strings.Builder
+	for _, text := range texts {
+		sum := sha256.Sum256([]byte(text))
+		b.WriteString(" 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'")
+	}
+	if b.Len() == 0 {
+		return " 'none'"
+	}
+	return b.String()
 }
 
 // Report writes r as one HTML document.
 func (p *Pages) Report(w io.Writer, r *Report) error {
-	err := p.t.Execute(w, struct {
+	page := struct {
 		*Report
-		Style template.CSS
-		CSP   string
-	}{r, template.CSS(p.style), p.csp}) //nolint:gosec // our own style sheet, embedded
-	if err != nil {
-		return fmt.Errorf("web: write the report: %w", err)
+		Style, Sheet template.CSS
+		Script       template.JS
+		CSP          string
+	}{Report: r, Style: template.CSS(p.style), Sheet: r.Album.sheet()} //nolint:gosec // our own style sheet, embedded
+	styles := []string{p.style}
+	if page.Sheet != "" {
+		styles = append(styles, string(page.Sheet))
+	}
+	var scripts []string
+	if len(r.Atlas.Latents) > 0 || len(r.Index) > 0 {
+		page.Script = template.JS(p.script) //nolint:gosec // our own script, embedded
+		scripts = append(scripts, p.script)
+	}
+	page.CSP = policy(styles, scripts)
+	if err := p.t.Execute(w, page); err != nil {
+		return fmt.Errorf("web: write the page: %w", err)
 	}
 	return nil
 }

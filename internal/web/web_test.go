@@ -32,19 +32,20 @@ func sample(t testing.TB) *web.Report {
 		return b.Bytes()
 	}
 	bars := []web.Bar{
-		{Label: "dog", Value: "31 %", Percent: 100, Asked: true, Title: "latents 4, 811"},
-		{Label: "grass", Value: "18 %", Percent: 58},
-		{Label: "running along the beach at dusk", Value: "9 %", Percent: 29},
+		{Label: "dog", Value: "3.05", Share: "31%", Percent: 100, Asked: true, Title: "latents 4, 811", Href: "#latent-0"},
+		{Label: "grass", Value: "1.77", Share: "18%", Percent: 58},
+		{Label: "running along the beach at dusk", Value: "0.89", Share: "9%", Percent: 29},
 	}
+	album := &web.Album{}
 	var pics []web.Picture
 	for i := range 11 {
 		id := fmt.Sprintf("flickr8k/a-rather-long-folder/%07d.jpg", i*91237)
-		p := web.Picture{ID: id, Src: web.Thumb(id, photo(i)), Value: fmt.Sprintf("%.2f", 9.1-float64(i)/3), Bars: bars}
+		p := web.Picture{ID: id, Class: album.Add(id, photo(i)), Value: fmt.Sprintf("%.2f", 9.1-float64(i)/3), Bars: bars, More: bars[1:]}
 		if i%2 == 0 {
 			p.Caption = "A brown dog runs through the grass with a ball in its mouth while another one looks on."
 		}
 		if i%5 == 4 {
-			p.Src = web.Thumb(id, nil)
+			p.Class, p.Src = "", web.Thumb(id, nil)
 		}
 		pics = append(pics, p)
 	}
@@ -68,6 +69,8 @@ func sample(t testing.TB) *web.Report {
 		Charts:    []web.Chart{lossChart, density},
 		Explained: pics[:3],
 		Foot:      "Made by saectl gallery.",
+		Album:     album,
+		Nav:       []web.Link{{Text: "Concepts", Href: "#concepts", Current: true}, {Text: "Atlas", Href: "#atlas"}},
 	}
 	for _, w := range []string{"dog", "sea shore", `<script>alert("x")</script>`} {
 		r.Concepts = append(r.Concepts, web.Concept{Word: w, Count: 42, Group: []web.Share{{Latent: 4, Percent: "61 %"}, {Latent: 811, Percent: "39 %"}}, Pictures: pics})
@@ -77,12 +80,17 @@ func sample(t testing.TB) *web.Report {
 		r.Clusters = append(r.Clusters, web.Cluster{Number: i, Name: name, Size: 40 - i, Concepts: []string{"dog 6%", "grass 4%"}, Pictures: pics[:8]})
 	}
 	for i := range 5 {
-		l := web.Latent{Number: uint32(i * 77), Word: "dog", Runners: []string{"puppy", "hound"}, Count: i + 1, Max: "4.71", Pictures: pics[:8]}
-		if i == 2 {
-			l.Word, l.Runners = "", nil
+		l := web.Latent{
+			Number: uint32(i * 77), Word: "Dog", Score: 0.44, Margin: 0.012, Count: i + 1, Density: float64(i+1) / 2000, Max: 4.71, Pictures: pics[:6],
+			Runners: []web.Candidate{{Word: "puppy", Score: 0.43}, {Word: `"><script>x()</script>`, Score: 0.4}},
+			Same:    []web.Link{{Text: "0", Href: "#latent-0"}},
 		}
-		r.Latents = append(r.Latents, l)
+		if i == 2 {
+			l.Word, l.Runners, l.Same = "", nil, nil
+		}
+		r.Atlas.Latents = append(r.Atlas.Latents, l)
 	}
+	r.Atlas.Note = "Showing 5 of 512 latents."
 	return r
 }
 
@@ -107,25 +115,34 @@ func TestReportIsSelfContained(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-		if !strings.HasPrefix(m[1], "data:image/") && !strings.HasPrefix(m[1], "#") {
+	for _, m := range regexp.MustCompile(`(?:src|href)="([^"]*)"|url\("([^"]*)"\)`).FindAllStringSubmatch(page, -1) {
+		if to := m[1] + m[2]; !strings.HasPrefix(to, "data:image/") && !strings.HasPrefix(to, "#") {
 			t.Errorf("points outside the file: %s", m[0])
 		}
 	}
-	for _, bad := range []string{"http://", "https://", "url(", "@import", "<script", "javascript:", " style=", "ZgotmplZ"} {
+	for _, bad := range []string{"http://", "https://", "@import", "javascript:", " style=", "ZgotmplZ"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page holds %q", bad)
 		}
 	}
-	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(page)
-	if style == nil {
-		t.Fatal("no inline style")
+	if n := strings.Count(page, "<script"); n != 1 {
+		t.Errorf("%d scripts, want the one that filters", n)
 	}
-	sum := sha256.Sum256([]byte(style[1]))
-	want := "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 	policy := regexp.MustCompile(`Content-Security-Policy" content="([^"]*)"`).FindStringSubmatch(page)
-	if policy == nil || !strings.Contains(strings.NewReplacer("&#43;", "+", "&#39;", "'").Replace(policy[1]), want) {
-		t.Errorf("the policy %v does not allow the style sheet %s", policy, want)
+	if policy == nil {
+		t.Fatal("no policy")
+	}
+	allowed := strings.NewReplacer("&#43;", "+", "&#39;", "'").Replace(policy[1])
+	inline := regexp.MustCompile(`(?s)<(style|script)>(.*?)</(?:style|script)>`).FindAllStringSubmatch(page, -1)
+	if len(inline) != 3 {
+		t.Fatalf("%d inline texts, want style, pictures and script", len(inline))
+	}
+	for _, m := range inline {
+		sum := sha256.Sum256([]byte(m[2]))
+		want := regexp.QuoteMeta("'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'")
+		if !regexp.MustCompile(m[1] + `-src [^;]*` + want).MatchString(allowed) {
+			t.Errorf("the policy %s does not allow a %s: %s", allowed, m[1], want)
+		}
 	}
 }
 
