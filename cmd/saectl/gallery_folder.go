@@ -179,7 +179,7 @@ func (s *sheets) atlas(ctx context.Context, a *app) error {
 	n := 0
 	for of := range slices.Chunk(latents, sheetSize) {
 		n++
-		r := &web.Report{Title: "Concept atlas", Lead: rangeLead(n, s.count(len(latents)), of[0].Word, of[len(of)-1].Word), Atlas: web.Atlas{Latents: of}, Pager: near(pager, n-1)}
+		r := &web.Report{Title: rangeTitle(of[0].Word, of[len(of)-1].Word), Lead: fmt.Sprintf("Sheet %d of %d of the atlas.", n, s.count(len(latents))), Atlas: web.Atlas{Latents: of}, Pager: near(pager, n-1)}
 		if err := s.page(sheetName("atlas", n), "Atlas", r); err != nil {
 			return err
 		}
@@ -191,12 +191,12 @@ func (s *sheets) atlas(ctx context.Context, a *app) error {
 	return s.page("atlas.html", "Atlas", r)
 }
 
-// rangeLead says which part of the atlas a sheet holds.
-func rangeLead(n, of int, first, last string) string {
+// rangeTitle says which part of the atlas a sheet holds.
+func rangeTitle(first, last string) string {
 	if first == "" || last == "" {
-		return fmt.Sprintf("Sheet %d of %d.", n, of)
+		return "Latents"
 	}
-	return fmt.Sprintf("Sheet %d of %d: %s to %s.", n, of, first, last)
+	return first + " – " + last
 }
 
 // pictures writes every picture with its concepts, in the order of their ids.

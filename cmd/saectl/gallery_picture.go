@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/saedb/saedb/internal/web"
+	"github.com/saedb/saedb/sae"
 )
 
 // cardBars is how many concepts a card tells of a picture.
@@ -78,7 +79,7 @@ func (g *gallery) parts(id string) ([]part, error) {
 	if !ok {
 		return nil, hint(fmt.Errorf("%s was stored while the gallery was made", id), "run saectl gallery again")
 	}
-	g.code = g.m.Encode(g.code, g.rows.Row(row))
+	g.code = g.m.Encode(sae.Code{Latents: g.code.Latents[:0], Acts: g.code.Acts[:0]}, g.rows.Row(row))
 	order := make([]int, len(g.code.Latents))
 	total := 0.0
 	for i, act := range g.code.Acts {
