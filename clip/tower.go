@@ -31,6 +31,9 @@ var errClosed = errors.New("the encoder is closed")
 
 // load makes the session, unless that was done or tried before. Between finding the ports and that, check may refuse them.
 func (t *tower) load(check func() error) error {
+	if loaded, err := t.state(); loaded || err != nil {
+		return err // without waiting for those who run it
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.session != nil || t.failed != nil {
@@ -40,6 +43,13 @@ func (t *tower) load(check func() error) error {
 		t.failed = fmt.Errorf("%w: %s: %w", ErrModel, t.file, err)
 	}
 	return t.failed
+}
+
+// state says whether there is a session, or why there never will be.
+func (t *tower) state() (loaded bool, err error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.session != nil, t.failed
 }
 
 func (t *tower) open(check func() error) error {
