@@ -15,9 +15,9 @@ type adamw struct {
 	correct, eps float32 // 1/√(1-β2ᵗ)
 }
 
-func newAdamW(cfg Config, lr float64, t int) adamw {
+func newAdamW(cfg Config, lr, decay float64, t int) adamw {
 	return adamw{
-		keep: float32(1 - lr*cfg.WeightDecay),
+		keep: float32(1 - lr*decay),
 		b1:   float32(cfg.Beta1), c1: float32(1 - cfg.Beta1),
 		b2: float32(cfg.Beta2), c2: float32(1 - cfg.Beta2),
 		rate:    float32(lr / (1 - math.Pow(cfg.Beta1, float64(t)))),

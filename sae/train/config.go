@@ -21,6 +21,14 @@ type Config struct {
 	Beta2       float64 `json:"beta2"`
 	Eps         float64 `json:"eps"`
 
+	// EncoderDecay is weight decay of the encoder's rows alone, in addition to WeightDecay. It keeps latents from answering to what is
+	// particular to the training rows.
+	EncoderDecay float64 `json:"encoder_decay,omitempty"`
+
+	// Noise is the standard deviation of the Gaussian noise that is added to every number of a standardised row before it is encoded; what
+	// is to be reconstructed stays clean. The numbers of standardised rows have a standard deviation of about 1.
+	Noise float64 `json:"noise,omitempty"`
+
 	Seed    uint64  `json:"seed"`
 	Holdout float64 `json:"holdout"` // share of rows that Split keeps for measuring
 
@@ -93,6 +101,8 @@ func (c Config) Validate() error {
 	check(c.Holdout >= 0 && c.Holdout < 1, "holdout is %v, it must be from 0 up to 1", c.Holdout)
 	check(c.InputNorm >= 0, "input norm is %v, it must not be negative", c.InputNorm)
 	check(c.Standardise != (c.InputNorm > 0), "either standardise or an input norm above zero is needed, and not both")
+	check(c.EncoderDecay >= 0 && (c.WeightDecay+c.EncoderDecay)*c.LR < 1, "encoder decay is %v, with the weight decay it must be from 0 to 1/lr", c.EncoderDecay)
+	check(c.Noise >= 0 && !math.IsInf(c.Noise, 0), "noise is %v, it must not be negative", c.Noise)
 	check(c.Revive >= 0, "revive is %v, it must not be negative", c.Revive)
 	return errors.Join(faults...)
 }

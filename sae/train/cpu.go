@@ -66,6 +66,7 @@ type cpu struct {
 
 	workers []worker
 	c, e    []float32  // (B,D): x - b_dec; 2(x̂-x)/(B·D), the gradient of the loss by x̂
+	in      []float32  // (B,D): what the encoder sees: c with noise; the same slice as c without
 	loss    []float64  // (B): ‖x̂-x‖²
 	codes   []sae.Code // (B)
 	list    lists
@@ -101,8 +102,9 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 	}
 	b.list.build(b.codes, b.model.M)
 	b.steps++
-	opt := newAdamW(b.cfg, lr, b.steps)
-	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], &opt, lo, hi) })
+	opt := newAdamW(b.cfg, lr, b.cfg.WeightDecay, b.steps)
+	encOpt := newAdamW(b.cfg, lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps)
+	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], &opt, &encOpt, lo, hi) })
 	b.updateBias(&opt, n)
 	b.countIdle(&res)
 	if b.steps < b.reviveUntil {
@@ -118,6 +120,10 @@ func (b *cpu) fit(n int) {
 		return
 	}
 	b.c, b.e, b.loss, b.gBdec = make([]float32, n*d), make([]float32, n*d), make([]float64, n), make([]float32, d)
+	b.in = b.c
+	if b.cfg.Noise > 0 {
+		b.in = make([]float32, n*d)
+	}
 	b.codes = make([]sae.Code, n)
 	for w := range b.workers {
 		b.workers[w] = worker{
@@ -134,8 +140,15 @@ func (b *cpu) forward(w *worker, batch []float32, lo, hi int) {
 	for i, x := range batch[lo*d : hi*d] {
 		c[i] = x - m.Bdec[i%d]
 	}
+	in := b.in[lo*d : hi*d]
+	if b.cfg.Noise > 0 {
+		copy(in, c)
+		for i := lo; i < hi; i++ {
+			addNoise(b.in[i*d:(i+1)*d], b.cfg, b.steps, i)
+		}
+	}
 	h := w.h[:(hi-lo)*latents]
-	vec.Product(h, c, m.Wenc, d)
+	vec.Product(h, in, m.Wenc, d)
 	toGradient := 2 / float32(len(b.codes)*d)
 	for i := lo; i < hi; i++ {
 		pre := h[(i-lo)*latents : (i-lo+1)*latents]
@@ -226,11 +239,11 @@ func (s *lists) of(l int) (rows []int32, acts []float32) {
 // update builds the gradients of the latents lo to hi and moves their weights.
 //
 //	∂L/∂W_dec[l] = Σ z_il E_i     ∂L/∂z_il = E_i·W_dec[l] = δ_il
-//	∂L/∂W_enc[l] = Σ δ_il c_i     ∂L/∂b_enc[l] = Σ δ_il
+//	∂L/∂W_enc[l] = Σ δ_il in_i    ∂L/∂b_enc[l] = Σ δ_il
 //
 // It leaves Σ_l b_enc gradient · W_enc[l] in pull: what the latents' inputs take back
 // from the gradient of b_dec.
-func (b *cpu) update(w *worker, opt *adamw, lo, hi int) {
+func (b *cpu) update(w *worker, opt, encOpt *adamw, lo, hi int) {
 	m, d := b.model, b.model.D
 	pull := b.pull[lo/latentRun*d:][:d]
 	clear(pull)
@@ -245,7 +258,7 @@ func (b *cpu) update(w *worker, opt *adamw, lo, hi int) {
 			dv := w.dv[:len(rows)]
 			products(dv, dec, b.e, rows)
 			combine(w.gDec, acts, b.e, rows)
-			combine(w.gEnc, dv, b.c, rows)
+			combine(w.gEnc, dv, b.in, rows)
 			for _, v := range dv {
 				gB[0] += v
 			}
@@ -254,7 +267,7 @@ func (b *cpu) update(w *worker, opt *adamw, lo, hi int) {
 		if b.cfg.UnitDecoder {
 			vec.Axpy(w.gDec, -vec.Dot(w.gDec, dec), dec)
 		}
-		opt.step(enc, b.enc.m[l*d:], b.enc.v[l*d:], w.gEnc)
+		encOpt.step(enc, b.enc.m[l*d:], b.enc.v[l*d:], w.gEnc)
 		opt.step(dec, b.dec.m[l*d:], b.dec.v[l*d:], w.gDec)
 		opt.step(m.Benc[l:l+1], b.benc.m[l:], b.benc.v[l:], gB[:])
 		if b.cfg.UnitDecoder {

@@ -48,6 +48,7 @@ const (
 	streamInit  = 1 << 32
 	streamSplit = 2 << 32
 	streamEpoch = 3 << 32 // plus the epoch
+	streamNoise = 4 << 32
 )
 
 // Split divides the rows 0..n-1 at random into those to train on and those kept back

@@ -48,11 +48,12 @@ func (r *reference) loss(x []float64) (loss float64, grad [4][]float64) {
 	}
 	for i := range n {
 		row := x[i*d : (i+1)*d]
-		// h = W_enc (x - b_dec) + b_enc
+		in := r.noisy(row, i)
+		// h = W_enc (x + noise - b_dec) + b_enc
 		h := slices.Clone(r.benc)
 		for l := range h {
 			for j := range d {
-				h[l] += r.wenc[l*d+j] * (row[j] - r.bdec[j])
+				h[l] += r.wenc[l*d+j] * (in[j] - r.bdec[j])
 			}
 		}
 		// z = relu(topk(h)), ties to the lower latent
@@ -85,7 +86,7 @@ func (r *reference) loss(x []float64) (loss float64, grad [4][]float64) {
 			}
 			grad[2][l] += delta
 			for j := range d {
-				grad[0][l*d+j] += delta * (row[j] - r.bdec[j])
+				grad[0][l*d+j] += delta * (in[j] - r.bdec[j])
 				grad[3][j] -= delta * r.wenc[l*d+j]
 			}
 		}
@@ -94,6 +95,19 @@ func (r *reference) loss(x []float64) (loss float64, grad [4][]float64) {
 		}
 	}
 	return loss, grad
+}
+
+// noisy is a row as the encoder sees it in this step.
+func (r *reference) noisy(row []float64, i int) []float64 {
+	noise := make([]float32, len(row))
+	if r.cfg.Noise > 0 {
+		addNoise(noise, r.cfg, r.steps, i)
+	}
+	in := slices.Clone(row)
+	for j, v := range noise {
+		in[j] += float64(v)
+	}
+	return in
 }
 
 // step is one step of AdamW, with the projection and the unit rows where cfg asks for them.
@@ -113,10 +127,11 @@ func (r *reference) step(x []float64, lr float64) float64 {
 	r.steps++
 	t := float64(r.steps)
 	c := r.cfg
+	decay := [4]float64{c.WeightDecay + c.EncoderDecay, c.WeightDecay, c.WeightDecay, c.WeightDecay}
 	for i, p := range r.params() {
 		m, v, g := r.first[i], r.then[i], grad[i]
 		for j := range p {
-			p[j] -= lr * c.WeightDecay * p[j]
+			p[j] -= lr * decay[i] * p[j]
 			m[j] = c.Beta1*m[j] + (1-c.Beta1)*g[j]
 			v[j] = c.Beta2*v[j] + (1-c.Beta2)*g[j]*g[j]
 			p[j] -= lr / (1 - math.Pow(c.Beta1, t)) * m[j] / (math.Sqrt(v[j])/math.Sqrt(1-math.Pow(c.Beta2, t)) + c.Eps)

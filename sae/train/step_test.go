@@ -36,7 +36,9 @@ func begin(t *testing.T, cfg Config) (Rows, *sae.Model, Backend) {
 func TestStepAgreesWithItsTwin(t *testing.T) {
 	unit := small()
 	unit.UnitDecoder, unit.Standardise, unit.InputNorm = true, true, 0
-	for name, cfg := range map[string]Config{"plain": small(), "unit decoder": unit} {
+	noisy := unit
+	noisy.Noise, noisy.EncoderDecay = 0.5, 1
+	for name, cfg := range map[string]Config{"plain": small(), "unit decoder": unit, "noise and decay": noisy} {
 		t.Run(name, func(t *testing.T) {
 			data, m, b := begin(t, cfg)
 			ref := newReference(cfg, m)
