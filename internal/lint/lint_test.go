@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 
 	"sae":         {"internal/vec", "internal/safetensors"},
 	"sae/train":   {"sae", "internal/vec", "internal/safetensors"},
+	"sae/measure": {"sae", "index/kmeans", "internal/vec"},
 	"sae/concept": {"sae", "internal/vec", "internal/npy"},
 
 	"index":           {"sae", "internal/vec"},
