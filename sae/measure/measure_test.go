@@ -121,7 +121,7 @@ func TestDensityBins(t *testing.T) {
 	}{
 		{[]int{0, 1, 50, 100}, 100, "silent 1, always 2, median 0.5, [1 0 0 2] from -2"},
 		{[]int{1, 10, 100, 1000, 999}, 1000, "silent 0, always 2, median 0.1, [1 0 1 0 1 2] from -3"},
-		{[]int{3, 9}, 99, "silent 0, always 0, median 0.06060606060606061, [0 1 1 0] from -2"},
+		{[]int{3, 9}, 99, "silent 0, always 0, median 0.06060606060606061, [1 1 0 0] from -2"},
 		{[]int{1}, 1, "silent 0, always 1, median 1, [1] from -0.5"},
 		{[]int{0, 0}, 10, "silent 2, always 0, median 0, [0 0] from -1"},
 	} {
