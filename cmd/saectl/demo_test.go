@@ -55,6 +55,25 @@ func TestDemo(t *testing.T) {
 		}
 	}
 
+	figures, _ := done(t, "eval", "--db", filepath.Join(out, dbFolder), "--format", "table")
+	for _, want := range []string{"the same, untrained", "PCA, 64 components", "k-means, ", "CKNNA 0.", "32% to 100%", "dead latents"} {
+		if !strings.Contains(figures, want) {
+			t.Errorf("eval does not say %q:\n%s", want, figures)
+		}
+	}
+	var judged struct{ Depth depth }
+	text, _ := done(t, "eval", "--db", filepath.Join(out, dbFolder), "--json")
+	if err := json.Unmarshal([]byte(text), &judged); err != nil {
+		t.Fatal(err)
+	}
+	at := map[int]float64{}
+	for _, p := range judged.Depth.Sweep {
+		at[p.K] = p.FVUBatch
+	}
+	if untrained := judged.Depth.Baseline[0].FVUBatch; len(at) != 7 || at[8] < at[32] || at[32] > untrained/2 || judged.Depth.CKNNA[1].Codes < 0.3 {
+		t.Errorf("sweep %v, untrained %v, neighbourhoods %+v", at, untrained, judged.Depth.CKNNA)
+	}
+
 	before := fingerprint(t, filepath.Join(out, dbFolder))
 	second, said := done(t, "demo", "--out", out)
 	if !strings.Contains(said, "it is used again") || !strings.Contains(second, "(0 new)") {

@@ -26,6 +26,7 @@ import (
 type evalOptions struct {
 	labels, field, sae string
 	least              int
+	quick              bool
 }
 
 func newEvalCmd(a *app) *cobra.Command {
@@ -34,7 +35,10 @@ func newEvalCmd(a *app) *cobra.Command {
 		Use:   "eval",
 		Short: "Measure reconstruction, and search by concept against labels",
 		Long: `Measure how faithfully the autoencoder reconstructs the rows it was trained on and
-those kept back, side by side.
+those kept back, side by side; how it does with 8 to 512 active latents, beside an
+untrained autoencoder of its size, PCA with as many numbers and k-means; how
+different its decoder rows are, how often latents fire, and whether codes keep the
+neighbourhoods of the vectors (CKNNA). --quick leaves all but the first out.
 
 With labels, also measure how well concepts find what people see: for each label
 that is a concept, the rows with labels are ranked by "concept = LABEL" and, beside
@@ -61,6 +65,7 @@ misses.`,
 	f := cmd.Flags()
 	f.StringVar(&o.labels, "labels", "", `file of labels, one {"id":"…","labels":["…"]} a line`)
 	f.StringVar(&o.field, "label-field", "", "metadata field that holds the labels of an item")
+	f.BoolVar(&o.quick, "quick", false, "only the reconstruction, and labels where they are asked for")
 	f.IntVar(&o.least, "least", 10, "labels of fewer rows are left out")
 	f.StringVar(&o.sae, "sae", "", "the autoencoder (default: the active one)")
 	cmd.MarkFlagsMutuallyExclusive("labels", "label-field")
@@ -73,6 +78,7 @@ type evalOutcome struct {
 	Training sae.Metrics  `json:"training,omitzero"`
 	Holdout  sae.Metrics  `json:"holdout,omitzero"`
 	All      sae.Metrics  `json:"all,omitzero"` // where it is not known what was trained on
+	Depth    *depth       `json:"depth,omitempty"`
 	Naming   naming       `json:"naming,omitzero"`
 	Labels   *labelResult `json:"labels,omitempty"`
 }
@@ -118,7 +124,12 @@ func evaluate(ctx context.Context, a *app, d *db.DB, o evalOptions) (*evalOutcom
 		return nil, err
 	}
 	out := &evalOutcome{SAE: name}
-	out.measure(a, d, m, rows)
+	trained, held := out.measure(a, d, m, rows)
+	if !o.quick {
+		if out.Depth, err = look(ctx, m, rows, trained, held); err != nil {
+			return nil, err
+		}
+	}
 	names, err := d.EditedNames(ctx, name)
 	if err != nil && !errors.Is(err, db.ErrNoNames) {
 		return nil, err
@@ -144,20 +155,25 @@ func evaluate(ctx context.Context, a *app, d *db.DB, o evalOptions) (*evalOutcom
 	return out, err
 }
 
-// measure takes the rows trained on and kept back from the folder of the run. Rows
+// measure takes the rows trained on and kept back from the folder of the run, and returns them. Rows
 // that have gone since are left out; without a folder all rows count as one set.
-func (e *evalOutcome) measure(a *app, d *db.DB, m *sae.Model, rows *rowSet) {
+func (e *evalOutcome) measure(a *app, d *db.DB, m *sae.Model, rows *rowSet) (trained, held []int) {
 	run, err := runs.In(d.Dir()).Run(e.SAE)
 	if err == nil {
-		var trained, held []string
-		if trained, held, err = run.Rows(); err == nil {
-			e.Training = train.Measure(m, train.Subset(rows, present(rows, trained)), maxThreads())
-			e.Holdout = train.Measure(m, train.Subset(rows, present(rows, held)), maxThreads())
-			return
+		var of, but []string
+		if of, but, err = run.Rows(); err == nil {
+			trained, held = present(rows, of), present(rows, but)
+			e.Training = train.Measure(m, train.Subset(rows, trained), maxThreads())
+			e.Holdout = train.Measure(m, train.Subset(rows, held), maxThreads())
+			return trained, held
 		}
 	}
 	a.note("which rows %s was trained on is not known here: all rows are measured", e.SAE)
 	e.All = train.Measure(m, rows, maxThreads())
+	for row := range rows.Len() {
+		trained = append(trained, row)
+	}
+	return trained, nil
 }
 
 // present returns the rows of those ids that the database still has.
@@ -351,6 +367,9 @@ func (e *evalOutcome) text() string {
 		b.WriteString(metricsTable([]string{"all rows"}, e.All))
 	} else {
 		b.WriteString(metricsText(e.Training, e.Holdout))
+	}
+	if e.Depth != nil {
+		b.WriteString("\n" + e.Depth.text())
 	}
 	if e.Naming.Named > 0 {
 		fmt.Fprintf(&b, "\n%s latents have a name, %s different ones; %s concepts can be asked for\n",
