@@ -16,6 +16,9 @@ import (
 type trainFlags struct {
 	preset, variant, backend  string
 	latents, k, epochs, batch int
+	levels                    []int
+	levelWeights              string
+	noise, encoderDecay       float64
 	lr                        float64
 	seed                      uint64
 	threads                   int
@@ -24,7 +27,11 @@ type trainFlags struct {
 
 func (f *trainFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.preset, "preset", "default", "settings that the other flags change: default, seed or demo")
-	flags.StringVar(&f.variant, "variant", "topk", "kind of autoencoder: topk")
+	flags.StringVar(&f.variant, "variant", "topk", "kind of autoencoder: topk, or nested (trained for several k at once)")
+	flags.IntSliceVar(&f.levels, "levels", nil, "with --variant nested: the numbers of active latents to train for (default 8 to 256, doubling)")
+	flags.StringVar(&f.levelWeights, "level-weights", "", "with --variant nested: uniform, or reverse, where sparser levels weigh more (default uniform)")
+	flags.Float64Var(&f.noise, "noise", 0, "standard deviation of the noise on what the encoder sees (default: the preset's)")
+	flags.Float64Var(&f.encoderDecay, "encoder-decay", 0, "weight decay of the encoder's rows (default: the preset's)")
 	flags.IntVar(&f.latents, "latents", 0, "number of latents (default: the preset's)")
 	flags.IntVar(&f.k, "k", 0, "active latents of a code (default: the preset's)")
 	flags.IntVar(&f.epochs, "epochs", 0, "passes over the rows (default: the preset's)")
@@ -61,8 +68,17 @@ func (f *trainFlags) resolve(rows int) (cfg train.Config, notes []string, err er
 		}
 		*v.to = v.from
 	}
-	if f.set("lr") {
-		cfg.LR = f.lr
+	for _, v := range []struct {
+		name string
+		from float64
+		to   *float64
+	}{{"lr", f.lr, &cfg.LR}, {"noise", f.noise, &cfg.Noise}, {"encoder-decay", f.encoderDecay, &cfg.EncoderDecay}} {
+		if f.set(v.name) {
+			*v.to = v.from
+		}
+	}
+	if err := f.resolveLevels(&cfg); err != nil {
+		return cfg, nil, err
 	}
 	cfg.Seed = f.seed
 	cfg.Holdout = 0 // which rows are held out is decided, and recorded, by ids
@@ -86,16 +102,37 @@ func (f *trainFlags) resolve(rows int) (cfg train.Config, notes []string, err er
 	return cfg, notes, cfg.Validate()
 }
 
+// resolveLevels sets the levels of a nested autoencoder. Its k, if it was not given, stays the preset's.
+func (f *trainFlags) resolveLevels(cfg *train.Config) error {
+	if f.variant != "nested" {
+		if len(f.levels) > 0 || f.levelWeights != "" {
+			return hint(errors.New("--levels and --level-weights are for several k at once"), "add --variant nested")
+		}
+		return nil
+	}
+	cfg.LevelWeights = f.levelWeights
+	if cfg.Levels = f.levels; len(cfg.Levels) == 0 {
+		for k := 8; k <= min(256, cfg.Latents); k *= 2 {
+			cfg.Levels = append(cfg.Levels, k)
+		}
+	}
+	if !slices.Contains(cfg.Levels, cfg.K) {
+		cfg.Levels = append(cfg.Levels, cfg.K)
+		slices.Sort(cfg.Levels)
+	}
+	return nil
+}
+
 // checkVariant refuses kinds of autoencoder that this version does not train, and
 // tells names it has heard of from mistakes.
 func checkVariant(name string) error {
-	if name == "topk" {
+	if name == "topk" || name == "nested" {
 		return nil
 	}
 	if slices.Contains([]string{"batchtopk", "matryoshka", "msae", "hierarchical", "jumprelu", "relu", "gated"}, name) {
-		return hint(fmt.Errorf("the variant %q is not trained by this version", name), "use --variant topk")
+		return hint(fmt.Errorf("the variant %q is not trained by this version", name), "use --variant topk or nested")
 	}
-	return hint(fmt.Errorf("unknown variant %q", name), "use --variant topk, the one that this version trains")
+	return hint(fmt.Errorf("unknown variant %q", name), "this version trains topk and nested")
 }
 
 // errBackend says why a backend cannot run the steps.

@@ -46,7 +46,10 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 		workers: make([]worker, max(cfg.Threads, 1)),
 		pull:    make([]float32, (m.M+latentRun-1)/latentRun*m.D),
 		epoch:   max(1, cfg.stepsPerEpoch(init.Info.Rows)),
+		levels:  cfg.levels(),
+		weights: cfg.levelWeights(),
 	}
+	b.own = slices.Index(b.levels, cfg.K)
 	if cfg.Revive > 0 {
 		b.reviveUntil = cfg.Steps(init.Info.Rows) / 2
 	}
@@ -64,11 +67,17 @@ type cpu struct {
 	epoch       int // steps of an epoch
 	reviveUntil int // the step from which on nothing is revived
 
+	levels  []int     // numbers of active latents that are trained for
+	weights []float64 // of the levels in the loss
+	own     int       // the level of the model's K
+
 	workers []worker
-	c, e    []float32  // (B,D): x - b_dec; 2(x̂-x)/(B·D), the gradient of the loss by x̂
-	in      []float32  // (B,D): what the encoder sees: c with noise; the same slice as c without
-	loss    []float64  // (B): ‖x̂-x‖²
-	codes   []sae.Code // (B)
+	c       []float32 // (B,D): x - b_dec
+	e       []float32 // (B,levels,D): 2w(x̂-x)/(B·D), the gradient of the loss by x̂, summed over a level and those above it
+	in      []float32 // (B,D): what the encoder sees: c with noise; the same slice as c without
+	loss    []float64 // (B): ‖x̂-x‖², over the levels by their weights
+	ownLoss []float64 // (B): the same at the model's K
+	codes   []ladder  // (B)
 	list    lists
 	pull    []float32 // per run of latents, (D): their share of the gradient of b_dec
 	gBdec   []float32
@@ -81,7 +90,8 @@ func newMoments(n int) moments { return moments{make([]float32, n), make([]float
 
 // worker is the scratch space of one goroutine.
 type worker struct {
-	h          []float32
+	h, sum     []float32
+	rung       sae.Code
 	sel        vec.Selector
 	dv         []float32 // gradient by the activations of one latent
 	gEnc, gDec []float32 // gradient rows of one latent
@@ -100,7 +110,7 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 	if math.IsNaN(res.Loss) || math.IsInf(res.Loss, 0) {
 		return res, fmt.Errorf("train: step %d: %w; a smaller learning rate than %g may help", b.steps+1, ErrLoss, lr)
 	}
-	b.list.build(b.codes, b.model.M)
+	b.list.build(b.codes, b.model.M, len(b.levels))
 	b.steps++
 	opt := newAdamW(b.cfg, lr, b.cfg.WeightDecay, b.steps)
 	encOpt := newAdamW(b.cfg, lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps)
@@ -119,15 +129,16 @@ func (b *cpu) fit(n int) {
 	if len(b.codes) == n {
 		return
 	}
-	b.c, b.e, b.loss, b.gBdec = make([]float32, n*d), make([]float32, n*d), make([]float64, n), make([]float32, d)
+	b.c, b.e, b.gBdec = make([]float32, n*d), make([]float32, n*len(b.levels)*d), make([]float32, d)
+	b.loss, b.ownLoss = make([]float64, n), make([]float64, n)
 	b.in = b.c
 	if b.cfg.Noise > 0 {
 		b.in = make([]float32, n*d)
 	}
-	b.codes = make([]sae.Code, n)
+	b.codes = make([]ladder, n)
 	for w := range b.workers {
 		b.workers[w] = worker{
-			h: make([]float32, rowRun*b.model.M), dv: make([]float32, n),
+			h: make([]float32, rowRun*b.model.M), sum: make([]float32, d), dv: make([]float32, n),
 			gEnc: make([]float32, d), gDec: make([]float32, d),
 		}
 	}
@@ -149,29 +160,47 @@ func (b *cpu) forward(w *worker, batch []float32, lo, hi int) {
 	}
 	h := w.h[:(hi-lo)*latents]
 	vec.Product(h, in, m.Wenc, d)
-	toGradient := 2 / float32(len(b.codes)*d)
+	last := b.levels[len(b.levels)-1]
 	for i := lo; i < hi; i++ {
 		pre := h[(i-lo)*latents : (i-lo+1)*latents]
 		for l, v := range m.Benc {
 			pre[l] += v
 		}
 		code := &b.codes[i]
-		code.Latents = w.sel.TopPositive(code.Latents[:0], pre, m.K)
+		code.Latents = w.sel.TopPositive(code.Latents[:0], pre, last)
 		code.Acts = code.Acts[:0]
 		for _, l := range code.Latents {
 			code.Acts = append(code.Acts, pre[l])
 		}
+		code.climb(b.levels)
+		b.decode(w, i)
+	}
+}
+
+// decode reconstructs a row at every level, each beginning with what the one below has: loss and E = ∂L/∂x̂. A latent is in the codes of its
+// own level and of all above it, so that what it is to hear is the sum over those.
+func (b *cpu) decode(w *worker, i int) {
+	d, n := b.model.D, len(b.levels)
+	c, at := b.c[i*d:(i+1)*d], func(level int) []float32 { return b.e[(i*n+level)*d:][:d] }
+	clear(w.sum)
+	b.loss[i] = 0
+	for level, weight := range b.weights {
+		w.rung = b.codes[i].rung(sae.Code{Latents: w.rung.Latents[:0], Acts: w.rung.Acts[:0]}, level)
+		sae.Accumulate(w.sum, b.model.Wdec, w.rung)
 		// x̂ - x = W_decᵀ z + b_dec - x = W_decᵀ z - c
-		e := b.e[i*d : (i+1)*d]
-		clear(e)
-		sae.Accumulate(e, m.Wdec, *code)
-		sum := 0.0
-		for j := range e {
-			r := e[j] - b.c[i*d+j]
+		e, toGradient, sum := at(level), float32(weight)*(2/float32(len(b.codes)*d)), 0.0
+		for j, v := range w.sum {
+			r := v - c[j]
 			sum += float64(r) * float64(r)
 			e[j] = r * toGradient
 		}
-		b.loss[i] = sum
+		b.loss[i] += weight * sum
+		if level == b.own {
+			b.ownLoss[i] = sum
+		}
+	}
+	for level := n - 2; level >= 0; level-- {
+		vec.Axpy(at(level), 1, at(level+1))
 	}
 }
 
@@ -179,10 +208,11 @@ func (b *cpu) forward(w *worker, batch []float32, lo, hi int) {
 func (b *cpu) measure(batch []float32) StepResult {
 	var res StepResult
 	n, d := len(b.codes), b.model.D
-	sum := 0.0
+	sum, own := 0.0, 0.0
 	for i, l := range b.loss {
 		sum += l
-		res.Active += b.codes[i].Len()
+		own += b.ownLoss[i]
+		res.Active += min(b.codes[i].Len(), b.model.K)
 	}
 	res.Loss = sum / float64(n*d)
 	spread := 0.0
@@ -194,20 +224,21 @@ func (b *cpu) measure(batch []float32) StepResult {
 	for _, v := range mean {
 		spread -= float64(n) * v * v
 	}
-	res.FVU = sum / max(spread, math.SmallestNonzeroFloat64)
+	res.FVU = own / max(spread, math.SmallestNonzeroFloat64)
 	return res
 }
 
 // lists is the batch's codes turned around: for each latent, the rows in which it
-// fired, ascending, and how strongly.
+// fired, ascending, how strongly, and at which level.
 type lists struct {
 	start []int32 // (M+1): where a latent's list begins
 	rows  []int32
+	heard []int32 // row · levels + level: the row of e that the latent hears
 	acts  []float32
 }
 
 // build turns the codes of a batch around.
-func (s *lists) build(codes []sae.Code, latents int) {
+func (s *lists) build(codes []ladder, latents, levels int) {
 	total := 0
 	s.start = slices.Grow(s.start[:0], latents+2)[:latents+2]
 	clear(s.start)
@@ -221,19 +252,22 @@ func (s *lists) build(codes []sae.Code, latents int) {
 		s.start[l] += s.start[l-1]
 	}
 	s.rows = slices.Grow(s.rows[:0], total)[:total]
+	s.heard = slices.Grow(s.heard[:0], total)[:total]
 	s.acts = slices.Grow(s.acts[:0], total)[:total]
 	for i, c := range codes {
 		for t, l := range c.Latents {
 			at := s.start[l+1] // one past what is filled; ends as the start of the next list
 			s.rows[at], s.acts[at] = int32(i), c.Acts[t]
+			s.heard[at] = int32(i*levels + int(c.level[t]))
 			s.start[l+1]++
 		}
 	}
 }
 
 // of returns the list of one latent.
-func (s *lists) of(l int) (rows []int32, acts []float32) {
-	return s.rows[s.start[l]:s.start[l+1]], s.acts[s.start[l]:s.start[l+1]]
+func (s *lists) of(l int) (rows, heard []int32, acts []float32) {
+	from, to := s.start[l], s.start[l+1]
+	return s.rows[from:to], s.heard[from:to], s.acts[from:to]
 }
 
 // update builds the gradients of the latents lo to hi and moves their weights.
@@ -250,14 +284,14 @@ func (b *cpu) update(w *worker, opt, encOpt *adamw, lo, hi int) {
 	gB := [1]float32{}
 	for l := lo; l < hi; l++ {
 		enc, dec := m.Wenc[l*d:(l+1)*d], m.Wdec[l*d:(l+1)*d]
-		rows, acts := b.list.of(l)
+		rows, heard, acts := b.list.of(l)
 		clear(w.gEnc)
 		clear(w.gDec)
 		gB[0] = 0
 		if len(rows) > 0 {
 			dv := w.dv[:len(rows)]
-			products(dv, dec, b.e, rows)
-			combine(w.gDec, acts, b.e, rows)
+			products(dv, dec, b.e, heard)
+			combine(w.gDec, acts, b.e, heard)
 			combine(w.gEnc, dv, b.in, rows)
 			for _, v := range dv {
 				gB[0] += v
@@ -309,7 +343,7 @@ func (b *cpu) updateBias(opt *adamw, n int) {
 	d := b.model.D
 	clear(b.gBdec)
 	for i := range n {
-		vec.Axpy(b.gBdec, 1, b.e[i*d:(i+1)*d])
+		vec.Axpy(b.gBdec, 1, b.e[i*len(b.levels)*d:][:d]) // the sum over all levels
 	}
 	for at := 0; at < len(b.pull); at += d {
 		vec.Axpy(b.gBdec, -1, b.pull[at:at+d])
@@ -320,7 +354,8 @@ func (b *cpu) updateBias(opt *adamw, n int) {
 // countIdle brings the counters of silence up to date.
 func (b *cpu) countIdle(res *StepResult) {
 	for l := range b.idle {
-		if rows, _ := b.list.of(l); len(rows) > 0 {
+		_, heard, _ := b.list.of(l)
+		if slices.ContainsFunc(heard, func(at int32) bool { return int(at)%len(b.levels) <= b.own }) {
 			b.idle[l] = 0
 		} else {
 			b.idle[l]++

@@ -62,36 +62,38 @@ func (r *reference) loss(x []float64) (loss float64, grad [4][]float64) {
 			order[l] = l
 		}
 		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(h[b], h[a]) })
-		z := make([]float64, r.m)
-		for _, l := range order[:r.k] {
-			z[l] = max(h[l], 0)
-		}
-		// E = ∂L/∂x̂ = 2(x̂ - x)/(B·D)
-		e := make([]float64, d)
-		for j := range d {
-			xh := r.bdec[j]
-			for l := range z {
-				xh += z[l] * r.wdec[l*d+j]
+		for level, weight := range r.cfg.levelWeights() {
+			z := make([]float64, r.m)
+			for _, l := range order[:r.cfg.levels()[level]] {
+				z[l] = max(h[l], 0)
 			}
-			loss += (xh - row[j]) * (xh - row[j]) / float64(n*d)
-			e[j] = 2 * (xh - row[j]) / float64(n*d)
-		}
-		for l := range z {
-			delta := 0.0 // ∂L/∂h_l
+			// E = ∂L/∂x̂ = 2w(x̂ - x)/(B·D)
+			e := make([]float64, d)
 			for j := range d {
-				grad[1][l*d+j] += z[l] * e[j]
-				if z[l] > 0 {
-					delta += e[j] * r.wdec[l*d+j]
+				xh := r.bdec[j]
+				for l := range z {
+					xh += z[l] * r.wdec[l*d+j]
+				}
+				loss += weight * (xh - row[j]) * (xh - row[j]) / float64(n*d)
+				e[j] = 2 * weight * (xh - row[j]) / float64(n*d)
+			}
+			for l := range z {
+				delta := 0.0 // ∂L/∂h_l
+				for j := range d {
+					grad[1][l*d+j] += z[l] * e[j]
+					if z[l] > 0 {
+						delta += e[j] * r.wdec[l*d+j]
+					}
+				}
+				grad[2][l] += delta
+				for j := range d {
+					grad[0][l*d+j] += delta * (in[j] - r.bdec[j])
+					grad[3][j] -= delta * r.wenc[l*d+j]
 				}
 			}
-			grad[2][l] += delta
 			for j := range d {
-				grad[0][l*d+j] += delta * (in[j] - r.bdec[j])
-				grad[3][j] -= delta * r.wenc[l*d+j]
+				grad[3][j] += e[j]
 			}
-		}
-		for j := range d {
-			grad[3][j] += e[j]
 		}
 	}
 	return loss, grad

@@ -41,7 +41,7 @@ func (b *cpu) revive() int {
 // optimiser knew of it.
 func (b *cpu) point(latent, row int) {
 	m, d := b.model, b.model.D
-	residual := b.e[row*d : (row+1)*d] // a positive multiple of x̂ - x
+	residual := b.residual(row)
 	norm := vec.Norm(residual)
 	if norm == 0 {
 		return
@@ -58,4 +58,15 @@ func (b *cpu) point(latent, row int) {
 	}
 	b.benc.m[latent], b.benc.v[latent] = 0, 0
 	b.idle[latent] = 0
+}
+
+// residual is a positive multiple of x̂ - x of a row of the last batch, at the model's K.
+func (b *cpu) residual(row int) []float32 {
+	d, n := b.model.D, len(b.levels)
+	at := func(level int) []float32 { return b.e[(row*n+level)*d:][:d] }
+	r := slices.Clone(at(b.own))
+	if b.own+1 < n {
+		vec.Axpy(r, -1, at(b.own+1))
+	}
+	return r
 }

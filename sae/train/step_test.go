@@ -38,7 +38,11 @@ func TestStepAgreesWithItsTwin(t *testing.T) {
 	unit.UnitDecoder, unit.Standardise, unit.InputNorm = true, true, 0
 	noisy := unit
 	noisy.Noise, noisy.EncoderDecay = 0.5, 1
-	for name, cfg := range map[string]Config{"plain": small(), "unit decoder": unit, "noise and decay": noisy} {
+	nested := noisy
+	nested.Levels = []int{2, 7, 20, 50}
+	reverse := small()
+	reverse.Levels, reverse.LevelWeights = []int{7, 11}, "reverse"
+	for name, cfg := range map[string]Config{"plain": small(), "unit decoder": unit, "noise and decay": noisy, "nested": nested, "nested, reverse": reverse} {
 		t.Run(name, func(t *testing.T) {
 			data, m, b := begin(t, cfg)
 			ref := newReference(cfg, m)
@@ -132,7 +136,7 @@ func TestStepRefusesALossThatIsNoNumber(t *testing.T) {
 func TestListsTurnCodesAround(t *testing.T) {
 	const seed, latents = 6, 20
 	r := rand.New(rand.NewPCG(seed, 0))
-	codes := make([]sae.Code, 9)
+	codes := make([]ladder, 9)
 	type entry struct {
 		row int32
 		act float32
@@ -142,19 +146,22 @@ func TestListsTurnCodesAround(t *testing.T) {
 		for l := range uint32(latents) {
 			if r.IntN(3) == 0 {
 				a := r.Float32() + 0.1
-				codes[i].Latents, codes[i].Acts = append(codes[i].Latents, l), append(codes[i].Acts, a)
+				codes[i].Latents, codes[i].Acts, codes[i].level = append(codes[i].Latents, l), append(codes[i].Acts, a), append(codes[i].level, 1)
 				want[l] = append(want[l], entry{int32(i), a})
 			}
 		}
 	}
 	var s lists
 	for range 2 { // the second time in used space
-		s.build(codes, latents)
+		s.build(codes, latents, 3)
 		for l := range latents {
-			rows, acts := s.of(l)
+			rows, heard, acts := s.of(l)
 			var got []entry
-			for t := range rows {
-				got = append(got, entry{rows[t], acts[t]})
+			for j := range rows {
+				if heard[j] != 3*rows[j]+1 {
+					t.Errorf("seed %d: row %d of latent %d hears %d", seed, rows[j], l, heard[j])
+				}
+				got = append(got, entry{rows[j], acts[j]})
 			}
 			if !slices.Equal(got, want[l]) {
 				t.Errorf("seed %d: latent %d fired in %v, want %v", seed, l, got, want[l])
