@@ -53,9 +53,11 @@ func TestRunLearns(t *testing.T) {
 }
 
 func TestRunContinuesWhereItWasStopped(t *testing.T) {
-	for _, revive := range []float64{0, 0.5} {
-		cfg := small()
-		cfg.Revive = revive
+	revived, noisy, nested := small(), small(), small()
+	revived.Revive = 0.5
+	noisy.Noise, noisy.EncoderDecay, noisy.Revive = 0.4, 1, 0.5
+	nested.Levels = []int{3, 7, 30}
+	for name, cfg := range map[string]Config{"plain": small(), "revived": revived, "noise and decay": noisy, "nested": nested} {
 		want := trainAll(t, cfg).Digest()
 		for _, stop := range []int{1, 7, 8, 9, 23} { // in the middle and at the ends of epochs
 			var saved bytes.Buffer
@@ -73,7 +75,7 @@ func TestRunContinuesWhereItWasStopped(t *testing.T) {
 			other := cfg
 			other.Threads = 3 // threads may change in between
 			if got := trainAll(t, other, ResumeFrom(&saved)).Digest(); got != want {
-				t.Errorf("seed %d, revive %v: stopped after step %d and continued, the model is another one", cfg.Seed, revive, stop)
+				t.Errorf("seed %d, %s: stopped after step %d and continued, the model is another one", cfg.Seed, name, stop)
 			}
 		}
 	}
