@@ -61,8 +61,11 @@ func TestDemo(t *testing.T) {
 			t.Errorf("eval does not say %q:\n%s", want, figures)
 		}
 	}
-	var judged struct{ Depth depth }
-	text, _ := done(t, "eval", "--db", filepath.Join(out, dbFolder), "--json")
+	var judged struct {
+		Depth   depth
+		Against agreement
+	}
+	text, _ := done(t, "eval", "--db", filepath.Join(out, dbFolder), "--against", "sae1", "--json")
 	if err := json.Unmarshal([]byte(text), &judged); err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +75,10 @@ func TestDemo(t *testing.T) {
 	}
 	if untrained := judged.Depth.Baseline[0].FVUBatch; len(at) != 7 || at[8] < at[32] || at[32] > untrained/2 || judged.Depth.CKNNA[1].Codes < 0.3 {
 		t.Errorf("sweep %v, untrained %v, neighbourhoods %+v", at, untrained, judged.Depth.CKNNA)
+	}
+
+	if g := judged.Against; g.Pairs != 512 || g.Mean < 0.9999 || g.Same != 1 {
+		t.Errorf("the autoencoder against itself: %+v", g)
 	}
 
 	before := fingerprint(t, filepath.Join(out, dbFolder))

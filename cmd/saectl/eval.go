@@ -27,6 +27,7 @@ type evalOptions struct {
 	labels, field, sae string
 	least              int
 	quick              bool
+	against            string
 }
 
 func newEvalCmd(a *app) *cobra.Command {
@@ -68,6 +69,7 @@ misses.`,
 	f.BoolVar(&o.quick, "quick", false, "only the reconstruction, and labels where they are asked for")
 	f.IntVar(&o.least, "least", 10, "labels of fewer rows are left out")
 	f.StringVar(&o.sae, "sae", "", "the autoencoder (default: the active one)")
+	f.StringVar(&o.against, "against", "", "pair the latents with those of another autoencoder of the database, and say how alike they are")
 	cmd.MarkFlagsMutuallyExclusive("labels", "label-field")
 	return cmd
 }
@@ -79,6 +81,7 @@ type evalOutcome struct {
 	Holdout  sae.Metrics  `json:"holdout,omitzero"`
 	All      sae.Metrics  `json:"all,omitzero"` // where it is not known what was trained on
 	Depth    *depth       `json:"depth,omitempty"`
+	Against  *agreement   `json:"against,omitempty"`
 	Naming   naming       `json:"naming,omitzero"`
 	Labels   *labelResult `json:"labels,omitempty"`
 }
@@ -127,6 +130,11 @@ func evaluate(ctx context.Context, a *app, d *db.DB, o evalOptions) (*evalOutcom
 	trained, held := out.measure(a, d, m, rows)
 	if !o.quick {
 		if out.Depth, err = look(ctx, m, rows, trained, held); err != nil {
+			return nil, err
+		}
+	}
+	if o.against != "" {
+		if out.Against, err = compareModels(ctx, d, m, o.against); err != nil {
 			return nil, err
 		}
 	}
@@ -370,6 +378,9 @@ func (e *evalOutcome) text() string {
 	}
 	if e.Depth != nil {
 		b.WriteString("\n" + e.Depth.text())
+	}
+	if e.Against != nil {
+		b.WriteString("\n" + e.Against.text())
 	}
 	if e.Naming.Named > 0 {
 		fmt.Fprintf(&b, "\n%s latents have a name, %s different ones; %s concepts can be asked for\n",
