@@ -1,13 +1,13 @@
 package sae
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 
 	"github.com/saedb/saedb/internal/safetensors"
+	"github.com/saedb/saedb/internal/vec"
 )
 
 // The files of a SAELens folder.
@@ -53,34 +53,14 @@ func WriteSAELens(m *Model, create func(name string) (io.WriteCloser, error)) er
 	t.PutF32("W_dec", f.Wdec, f.M, f.D)
 	t.PutF32("b_enc", f.Benc, f.M)
 	t.PutF32("b_dec", f.Bdec, f.D)
-	parts := []struct {
-		name  string
-		write func(io.Writer) error
-	}{
-		{saelensConfig, func(w io.Writer) error { _, err := w.Write(append(cfg, '\n')); return err }},
-		{saelensWeights, func(w io.Writer) error { return safetensors.Write(w, &t) }},
-	}
-	for _, p := range parts {
-		if err := writePart(p.name, create, p.write); err != nil {
-			return fmt.Errorf("sae: write SAELens folder: %s: %w", p.name, err)
-		}
+	if err := writeFolder(create, saelensConfig, cfg, saelensWeights, &t); err != nil {
+		return fmt.Errorf("sae: write SAELens folder: %w", err)
 	}
 	return nil
 }
 
-func writePart(name string, create func(string) (io.WriteCloser, error), write func(io.Writer) error) error {
-	w, err := create(name)
-	if err != nil {
-		return err
-	}
-	if err := write(w); err != nil {
-		w.Close() // the first error is the one to tell
-		return err
-	}
-	return w.Close()
-}
-
-// ReadSAELens reads a TopK model from a SAELens folder of version 6.
+// ReadSAELens reads a model from a SAELens folder of version 6: of the architecture topk, or standard, which becomes a TopK
+// model whose k is all latents. Other files of the folder, such as sparsity.safetensors, are not looked at.
 func ReadSAELens(dir fs.FS) (*Model, error) {
 	m, err := readSAELens(dir)
 	if err != nil {
@@ -90,31 +70,28 @@ func ReadSAELens(dir fs.FS) (*Model, error) {
 }
 
 func readSAELens(dir fs.FS) (*Model, error) {
-	text, err := fs.ReadFile(dir, saelensConfig)
-	if err != nil {
+	cfg := saelensHeader{ApplyBDecToInput: true, NormalizeActivations: "none"}
+	if err := readConfig(dir, saelensConfig, &cfg); err != nil {
 		return nil, err
 	}
-	cfg := saelensHeader{ApplyBDecToInput: true, NormalizeActivations: "none"}
-	if err := json.Unmarshal(text, &cfg); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrModel, saelensConfig, err)
-	}
 	switch {
-	case cfg.Architecture != "topk":
-		return nil, fmt.Errorf("%w: architecture %q; only topk is read", ErrModel, cfg.Architecture)
+	case cfg.Architecture == "jumprelu" || cfg.Architecture == "batchtopk":
+		return nil, fmt.Errorf("%w: architecture %q, whose latents fire above thresholds of their own; only topk and standard are read", ErrModel, cfg.Architecture)
+	case cfg.Architecture != "topk" && cfg.Architecture != "standard":
+		return nil, fmt.Errorf("%w: architecture %q; only topk and standard are read", ErrModel, cfg.Architecture)
 	case cfg.NormalizeActivations != "none" && cfg.NormalizeActivations != "":
 		return nil, fmt.Errorf("%w: normalize_activations %q; fold it into the weights first", ErrModel, cfg.NormalizeActivations)
-	case cfg.RescaleByDecoderNorm:
-		return nil, fmt.Errorf("%w: rescale_acts_by_decoder_norm is set; fold the norms into the weights first", ErrModel)
+	case cfg.ReshapeActivations != "none" && cfg.ReshapeActivations != "":
+		return nil, fmt.Errorf("%w: reshape_activations %q; only vectors are encoded", ErrModel, cfg.ReshapeActivations)
 	case cfg.DIn < 1 || cfg.DIn > maxWidth || cfg.DSae < 1 || cfg.DSae > maxLatents:
 		return nil, fmt.Errorf("%w: d_in %d or d_sae %d out of range", ErrModel, cfg.DIn, cfg.DSae)
 	}
-	raw, err := fs.ReadFile(dir, saelensWeights)
+	t, err := readWeights(dir, saelensWeights)
 	if err != nil {
 		return nil, err
 	}
-	t, err := safetensors.Read(bytes.NewReader(raw), int64(len(raw)))
-	if err != nil {
-		return nil, err
+	if cfg.Architecture == "standard" { // relu alone: as many latents may fire as there are
+		cfg.K = cfg.DSae
 	}
 	m := &Model{D: cfg.DIn, M: cfg.DSae, K: cfg.K, Scale: 1, Info: Info{Name: "saelens"}}
 	for _, f := range []struct {
@@ -123,7 +100,7 @@ func readSAELens(dir fs.FS) (*Model, error) {
 		shape []int
 	}{{"W_enc", &m.Wenc, []int{m.D, m.M}}, {"W_dec", &m.Wdec, []int{m.M, m.D}}, {"b_enc", &m.Benc, []int{m.M}}, {"b_dec", &m.Bdec, []int{m.D}}} {
 		if *f.to, err = t.F32(f.name, f.shape...); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %s: %w", ErrModel, saelensWeights, err)
 		}
 	}
 	m.Wenc = transpose(m.Wenc, m.D, m.M)
@@ -132,7 +109,24 @@ func readSAELens(dir fs.FS) (*Model, error) {
 			m.Benc[l] += dot64(m.Wenc[l*m.D:(l+1)*m.D], m.Bdec)
 		}
 	}
+	if cfg.RescaleByDecoderNorm && cfg.Architecture == "topk" {
+		m.unitDecoder()
+	}
 	return m, m.Validate()
+}
+
+// unitDecoder brings decoder rows to norm 1 and multiplies activations by what their norm was: the same reconstruction, with
+// the k latents chosen by how far each moves it. A row of norm 0 never fires.
+func (m *Model) unitDecoder() {
+	for l := range m.M {
+		in, out := m.Wenc[l*m.D:(l+1)*m.D], m.Wdec[l*m.D:(l+1)*m.D]
+		norm := vec.Norm(out)
+		vec.Scale(in, float32(norm))
+		m.Benc[l] = float32(float64(m.Benc[l]) * norm)
+		if norm > 0 {
+			vec.Scale(out, float32(1/norm))
+		}
+	}
 }
 
 // dot64 is a dot product summed in float64.

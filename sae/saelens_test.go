@@ -99,9 +99,9 @@ func TestReadSAELensWithoutBDecOnTheInput(t *testing.T) {
 
 func TestReadSAELensRefuses(t *testing.T) {
 	for _, c := range []struct{ name, old, new, says string }{
-		{"another architecture", `"topk"`, `"jumprelu"`, "only topk"},
+		{"another architecture", `"topk"`, `"gated"`, "only topk and standard"},
+		{"an architecture of thresholds", `"topk"`, `"jumprelu"`, "thresholds"},
 		{"normalised activations", `"normalize_activations": "none"`, `"normalize_activations": "layer_norm"`, "fold it"},
-		{"rescaled activations", `"rescale_acts_by_decoder_norm": false`, `"rescale_acts_by_decoder_norm": true`, "fold the norms"},
 		{"another width", `"d_in": 9`, `"d_in": 8`, "has shape [9 21], not [8 21]"},
 		{"no latents", `"d_sae": 21`, `"d_sae": 0`, "out of range"},
 		{"k too large", `"k": 4`, `"k": 400`, "k is 400"},
