@@ -22,7 +22,7 @@ import (
 
 // exportFlags are the files to write; empty: not wanted.
 type exportFlags struct {
-	vectors, ids, codes, names, saelens, saeFile string
+	vectors, ids, codes, names, saelens, sparsify, saeFile string
 
 	sae   string // autoencoder; empty: the active one
 	force bool
@@ -50,6 +50,7 @@ appears under its name when it is complete; one that exists is refused without
 	flags.StringVar(&f.codes, "codes", "", "write the codes to this .npz file, as scipy.sparse.load_npz reads it")
 	flags.StringVar(&f.names, "names", "", "write the names of the latents to this CSV file")
 	flags.StringVar(&f.saelens, "saelens", "", "write the autoencoder into this folder as SAELens reads it")
+	flags.StringVar(&f.sparsify, "sparsify", "", "write the autoencoder into this folder as sparsify reads it")
 	flags.StringVar(&f.saeFile, "sae-file", "", "write the autoencoder to this file in saedb's own format")
 	flags.StringVar(&f.sae, "sae", "", "name of the autoencoder (default: the active one)")
 	flags.BoolVar(&f.force, "force", false, "replace files that exist")
@@ -64,7 +65,7 @@ type exportFile struct {
 
 func runExport(ctx context.Context, a *app, f exportFlags) error {
 	if f == (exportFlags{sae: f.sae, force: f.force}) {
-		return hint(errors.New("nothing to export"), "say what: --vectors, --ids, --codes, --names, --saelens or --sae-file")
+		return hint(errors.New("nothing to export"), "say what: --vectors, --ids, --codes, --names, --saelens, --sparsify or --sae-file")
 	}
 	return a.withDB(ctx, db.Options{ReadOnly: true}, func(d *db.DB) error {
 		s, err := d.Snapshot()
@@ -105,7 +106,7 @@ func exportParts(ctx context.Context, d *db.DB, s *db.Snapshot, f exportFlags) (
 	}
 	add(f.vectors, func(w io.Writer) error { return exportVectors(ctx, w, s) })
 	add(f.ids, func(w io.Writer) error { return exportIDs(ctx, w, s) })
-	if f.codes != "" || f.saelens != "" || f.saeFile != "" {
+	if f.codes != "" || f.saelens != "" || f.sparsify != "" || f.saeFile != "" {
 		m, err := s.Model(ctx, f.sae)
 		if err != nil {
 			return nil, err
@@ -115,8 +116,14 @@ func exportParts(ctx context.Context, d *db.DB, s *db.Snapshot, f exportFlags) (
 			_, err := m.WriteTo(w)
 			return err
 		})
-		if f.saelens != "" {
-			folder, err := saelensParts(m, f.saelens)
+		for _, form := range []struct {
+			dir   string
+			write modelFolder
+		}{{f.saelens, sae.WriteSAELens}, {f.sparsify, sae.WriteSparsify}} {
+			if form.dir == "" {
+				continue
+			}
+			folder, err := folderParts(m, form.dir, form.write)
 			if err != nil {
 				return nil, err
 			}
@@ -210,13 +217,16 @@ func exportNames(w io.Writer, names *concept.Names) error {
 // digits writes a float32 in the fewest digits that read back as the same.
 func digits(x float32) string { return strconv.FormatFloat(float64(x), 'g', -1, 32) }
 
-// saelensParts returns the files of a SAELens folder, which is made if missing.
-func saelensParts(m *sae.Model, dir string) ([]exportFile, error) {
+// modelFolder writes an autoencoder as the files of a folder, each into what create returns for its name.
+type modelFolder func(m *sae.Model, create func(name string) (io.WriteCloser, error)) error
+
+// folderParts returns the files of the folder that write makes; the folder is made if missing.
+func folderParts(m *sae.Model, dir string, write modelFolder) ([]exportFile, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, err
 	}
 	var parts []exportFile
-	err := sae.WriteSAELens(m, func(name string) (io.WriteCloser, error) {
+	err := write(m, func(name string) (io.WriteCloser, error) {
 		data := &memoryFile{}
 		parts = append(parts, exportFile{filepath.Join(dir, name), data.copyTo})
 		return data, nil

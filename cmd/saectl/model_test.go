@@ -118,7 +118,7 @@ func TestModelsUseAndDrop(t *testing.T) {
 func TestExportModel(t *testing.T) {
 	dir, out := tinyDB(t), t.TempDir()
 	at := func(name string) string { return filepath.Join(out, name) }
-	status, _, stderr := saectl("export", "--db", dir, "--codes", at("c.npz"), "--names", at("n.csv"), "--sae-file", at("m.sae"), "--saelens", at("lens"))
+	status, _, stderr := saectl("export", "--db", dir, "--codes", at("c.npz"), "--names", at("n.csv"), "--sae-file", at("m.sae"), "--saelens", at("lens"), "--sparsify", at("sparsify"))
 	if status != 0 {
 		t.Fatalf("exit status %d: %s", status, stderr)
 	}
@@ -147,7 +147,9 @@ func TestExportModel(t *testing.T) {
 	must(t, err)
 	lens, err := sae.ReadSAELens(os.DirFS(at("lens")))
 	must(t, err)
-	for name, m := range map[string]*sae.Model{"own format": own, "SAELens": lens} {
+	sparsify, err := sae.ReadSparsify(os.DirFS(at("sparsify")))
+	must(t, err)
+	for name, m := range map[string]*sae.Model{"own format": own, "SAELens": lens, "sparsify": sparsify} {
 		if m.M != 3 || m.D != 3 || m.K != 2 || !reflect.DeepEqual(m.Wdec, []float32{1, 0, 0, 0, 1, 0, 0, 0, 1}) {
 			t.Errorf("%s: the autoencoder came back as %+v", name, m)
 		}
@@ -162,7 +164,7 @@ func TestExportModel(t *testing.T) {
 	}
 	left, err := os.ReadDir(out)
 	must(t, err)
-	if len(left) != 4 {
-		t.Errorf("%d entries in the folder, want the four that were asked for: %v", len(left), left)
+	if len(left) != 5 {
+		t.Errorf("%d entries in the folder, want the five that were asked for: %v", len(left), left)
 	}
 }
