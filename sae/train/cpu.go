@@ -26,7 +26,7 @@ const (
 //
 // With cfg.Revive, a latent that has not fired for that many epochs is given a new
 // start: the residual of one of the rows that the batch reconstructs worst becomes
-// its direction, in encoder and decoder. It happens in the first half of a run, so
+// its direction, in encoder and decoder. It happens in the first four fifths of a run, so
 // that what is revived can still settle.
 func CPU(cfg Config, init *sae.Model) (Backend, error) {
 	if err := cfg.Validate(); err != nil {
@@ -51,7 +51,7 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 	}
 	b.own = slices.Index(b.levels, cfg.K)
 	if cfg.Revive > 0 {
-		b.reviveUntil = cfg.Steps(init.Info.Rows) / 2
+		b.reviveUntil = cfg.Steps(init.Info.Rows) * 4 / 5
 	}
 	return b, nil
 }
