@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -100,29 +99,4 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 		Settings: map[string]any{"latents": m.M, "k": m.K, "width": m.D, "rows": rows.Rows, "batch": min(b.window, rows.Rows),
 			"threads": b.threads, "passes": b.passes},
 	}, nil
-}
-
-// readModel reads a model file, or a SAELens folder.
-func readModel(path string) (*sae.Model, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if st.IsDir() {
-		m, err := sae.ReadSAELens(os.DirFS(path))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return m, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	m, err := sae.Read(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
 }

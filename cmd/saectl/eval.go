@@ -69,7 +69,7 @@ misses.`,
 	f.BoolVar(&o.quick, "quick", false, "only the reconstruction, and labels where they are asked for")
 	f.IntVar(&o.least, "least", 10, "labels of fewer rows are left out")
 	f.StringVar(&o.sae, "sae", "", "the autoencoder (default: the active one)")
-	f.StringVar(&o.against, "against", "", "pair the latents with those of another autoencoder of the database, and say how alike they are")
+	f.StringVar(&o.against, "against", "", "pair the latents with those of another autoencoder, a stored one or a file or folder, and say how alike they are")
 	cmd.MarkFlagsMutuallyExclusive("labels", "label-field")
 	return cmd
 }

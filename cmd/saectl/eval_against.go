@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/sae"
@@ -15,9 +17,15 @@ type agreement struct {
 	measure.Agreement
 }
 
-// compareModels pairs the latents of m with those of another autoencoder so that the cosines of their decoder rows are as large as can be.
+// compareModels pairs the latents of m with those of another autoencoder so that the cosines of their decoder rows are as
+// large as can be. The other one is stored under that name, or else lies in that file or folder.
 func compareModels(ctx context.Context, d *db.DB, m *sae.Model, name string) (*agreement, error) {
-	name, other, err := chosenModel(ctx, d, name)
+	_, other, err := chosenModel(ctx, d, name)
+	if errors.Is(err, db.ErrNoModel) {
+		if _, missing := os.Stat(name); missing == nil {
+			other, err = readModel(name)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,9 @@ func runExport(ctx context.Context, a *app, f exportFlags) error {
 	if f == (exportFlags{sae: f.sae, force: f.force}) {
 		return hint(errors.New("nothing to export"), "say what: --vectors, --ids, --codes, --names, --saelens, --sparsify or --sae-file")
 	}
+	if f.saelens != "" && f.sparsify != "" && filepath.Clean(f.saelens) == filepath.Clean(f.sparsify) {
+		return hint(fmt.Errorf("--saelens and --sparsify both write a cfg.json into %s", f.saelens), "give each a folder of its own")
+	}
 	return a.withDB(ctx, db.Options{ReadOnly: true}, func(d *db.DB) error {
 		s, err := d.Snapshot()
 		if err != nil {

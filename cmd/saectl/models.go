@@ -8,13 +8,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/saedb/saedb/cmd/saectl/internal/runs"
 	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/sae"
 )
 
 func newModelsCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "models",
-		Short: "List, activate or drop the stored autoencoders",
+		Short: "List, add, activate or drop the stored autoencoders",
 		Long: `List the stored autoencoders. One of them is active: it answers concept queries
 and encodes new items. Training adds one and makes it active; the one before
 stays until it is dropped.`,
@@ -26,6 +28,7 @@ stays until it is dropped.`,
 		},
 	}
 	cmd.AddCommand(
+		newModelsAddCmd(a),
 		&cobra.Command{
 			Use:   "use NAME",
 			Short: "Make a stored autoencoder the active one",
@@ -50,6 +53,44 @@ first; interrupted, the same command continues.`,
 		},
 	)
 	return cmd
+}
+
+func newModelsAddCmd(a *app) *cobra.Command {
+	var from string
+	cmd := &cobra.Command{
+		Use:   "add NAME --from FILE|FOLDER",
+		Short: "Store an autoencoder that was made elsewhere",
+		Long: `Store an autoencoder beside the others: from a file that saectl export --sae-file
+wrote, from a folder of SAELens 6 (topk and standard) or one of sparsify (topk). It
+must have been trained on vectors of the same encoder, divided by their norms as the
+database stores them. Nothing uses it before saectl models use.`,
+		Example: `  saectl models add lens --from sae/
+  saectl models add copy --from other.sae && saectl models use copy`,
+		Args: wantArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := readModel(from)
+			if err != nil {
+				return err
+			}
+			return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
+				return addModel(cmd.Context(), a, d, args[0], m)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "", "file or folder of the autoencoder")
+	require(cmd, "from")
+	return cmd
+}
+
+func addModel(ctx context.Context, a *app, d *db.DB, name string, m *sae.Model) error {
+	if _, err := runs.In(d.Dir()).Run(name); err != nil { // names are those that training takes
+		return err
+	}
+	if err := d.AddModel(ctx, name, m); err != nil {
+		return err
+	}
+	a.note("%s is stored: %s latents, k %s; saectl models use %s makes it answer", name, thousands(m.M), thousands(m.K), name)
+	return nil
 }
 
 // modelView is an autoencoder as `models` and `stats` show it.
