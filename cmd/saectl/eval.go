@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/saedb/saedb/cmd/saectl/internal/runs"
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/internal/vec"
 	"github.com/saedb/saedb/sae"
@@ -27,7 +26,7 @@ type evalOptions struct {
 	labels, field, sae string
 	least              int
 	quick              bool
-	against            string
+	against, holdout   string
 }
 
 func newEvalCmd(a *app) *cobra.Command {
@@ -39,7 +38,10 @@ func newEvalCmd(a *app) *cobra.Command {
 those kept back, side by side; how it does with 8 to 512 active latents, beside an
 untrained autoencoder of its size, PCA with as many numbers and k-means; how
 different its decoder rows are, how often latents fire, and whether codes keep the
-neighbourhoods of the vectors (CKNNA). --quick leaves all but the first out.
+neighbourhoods of the vectors (CKNNA). --quick leaves all but the first out. Rows
+added since the training are measured too; where they lose clearly more than rows
+like those before, it says that training again is worth it. --holdout holds other
+rows out than the training did.
 
 With labels, also measure how well concepts find what people see: for each label
 that is a concept, the rows with labels are ranked by "concept = LABEL" and, beside
@@ -66,6 +68,7 @@ misses.`,
 	f := cmd.Flags()
 	f.StringVar(&o.labels, "labels", "", `file of labels, one {"id":"…","labels":["…"]} a line`)
 	f.StringVar(&o.field, "label-field", "", "metadata field that holds the labels of an item")
+	f.StringVar(&o.holdout, "holdout", "", "rows to count as held out: a file of ids or a query; a share where it is not known what was trained on")
 	f.BoolVar(&o.quick, "quick", false, "only the reconstruction, and labels where they are asked for")
 	f.IntVar(&o.least, "least", 10, "labels of fewer rows are left out")
 	f.StringVar(&o.sae, "sae", "", "the autoencoder (default: the active one)")
@@ -79,7 +82,9 @@ type evalOutcome struct {
 	SAE      string       `json:"sae"`
 	Training sae.Metrics  `json:"training,omitzero"`
 	Holdout  sae.Metrics  `json:"holdout,omitzero"`
-	All      sae.Metrics  `json:"all,omitzero"` // where it is not known what was trained on
+	All      sae.Metrics  `json:"all,omitzero"`   // where it is not known what was trained on
+	Added    sae.Metrics  `json:"added,omitzero"` // rows that came after the training
+	Fit      *fitView     `json:"fit,omitempty"`  // whether those still look like the others
 	Depth    *depth       `json:"depth,omitempty"`
 	Against  *agreement   `json:"against,omitempty"`
 	Naming   naming       `json:"naming,omitzero"`
@@ -127,9 +132,15 @@ func evaluate(ctx context.Context, a *app, d *db.DB, o evalOptions) (*evalOutcom
 		return nil, err
 	}
 	out := &evalOutcome{SAE: name}
-	trained, held := out.measure(a, d, m, rows)
+	known := rowsKnown(d.Dir(), name, rows)
+	if o.holdout != "" {
+		if known, err = known.holdOut(ctx, a, d, m, rows, o.holdout); err != nil {
+			return nil, err
+		}
+	}
+	out.measure(a, m, rows, known)
 	if !o.quick {
-		if out.Depth, err = look(ctx, m, rows, trained, held); err != nil {
+		if out.Depth, err = look(ctx, m, rows, known.trained, known.held); err != nil {
 			return nil, err
 		}
 	}
@@ -163,36 +174,16 @@ func evaluate(ctx context.Context, a *app, d *db.DB, o evalOptions) (*evalOutcom
 	return out, err
 }
 
-// measure takes the rows trained on and kept back from the folder of the run, and returns them. Rows
-// that have gone since are left out; without a folder all rows count as one set.
-func (e *evalOutcome) measure(a *app, d *db.DB, m *sae.Model, rows *rowSet) (trained, held []int) {
-	run, err := runs.In(d.Dir()).Run(e.SAE)
-	if err == nil {
-		var of, but []string
-		if of, but, err = run.Rows(); err == nil {
-			trained, held = present(rows, of), present(rows, but)
-			e.Training = train.Measure(m, train.Subset(rows, trained), maxThreads())
-			e.Holdout = train.Measure(m, train.Subset(rows, held), maxThreads())
-			return trained, held
-		}
+// measure takes the figures of the rows trained on, kept back and added since, side by side.
+func (e *evalOutcome) measure(a *app, m *sae.Model, rows *rowSet, k knownRows) {
+	of := func(set []int) sae.Metrics { return train.Measure(m, train.Subset(rows, set), maxThreads()) }
+	if !k.known && k.held == nil {
+		a.note("which rows %s was trained on is not known here: all rows are measured; --holdout says which it has not seen", e.SAE)
+		e.All = of(k.trained)
+		return
 	}
-	a.note("which rows %s was trained on is not known here: all rows are measured", e.SAE)
-	e.All = train.Measure(m, rows, maxThreads())
-	for row := range rows.Len() {
-		trained = append(trained, row)
-	}
-	return trained, nil
-}
-
-// present returns the rows of those ids that the database still has.
-func present(r *rowSet, ids []string) []int {
-	var rows []int
-	for _, id := range ids {
-		if row, ok := r.find(id); ok {
-			rows = append(rows, row)
-		}
-	}
-	return rows
+	e.Training, e.Holdout, e.Added = of(k.trained), of(k.held), of(k.added)
+	e.Fit = fitOf(e.SAE, m, len(k.added), rowsOf(rows, k.added, fitRows))
 }
 
 func judgeNaming(names *concept.Names) naming {
@@ -374,7 +365,10 @@ func (e *evalOutcome) text() string {
 	if e.All.Rows > 0 {
 		b.WriteString(metricsTable([]string{"all rows"}, e.All))
 	} else {
-		b.WriteString(metricsText(e.Training, e.Holdout))
+		b.WriteString(metricsText(e.Training, e.Holdout, e.Added))
+	}
+	if e.Fit != nil {
+		b.WriteString("\n" + e.Fit.text() + "\n")
 	}
 	if e.Depth != nil {
 		b.WriteString("\n" + e.Depth.text())

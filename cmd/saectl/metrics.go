@@ -43,13 +43,17 @@ func metricRows() []metricRow {
 	}
 }
 
-// metricsText lays training and held-out figures out side by side; a set without
+// metricsText lays the figures of the rows trained on, kept back and, if given, added since out side by side; a set without
 // rows has no column.
-func metricsText(training, holdout sae.Metrics) string {
-	if holdout.Rows == 0 {
-		return metricsTable([]string{"training"}, training)
+func metricsText(training, holdout sae.Metrics, added ...sae.Metrics) string {
+	var names []string
+	var sets []sae.Metrics
+	for i, m := range append([]sae.Metrics{training, holdout}, added...) {
+		if m.Rows > 0 || i == 0 {
+			names, sets = append(names, [...]string{"training", "held out", "added since"}[i]), append(sets, m)
+		}
 	}
-	return metricsTable([]string{"training", "held out"}, training, holdout)
+	return metricsTable(names, sets...)
 }
 
 // metricsTable has one column of figures for each set.

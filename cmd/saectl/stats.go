@@ -15,7 +15,8 @@ func newStatsCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Show what the database holds",
-		Long: `Show what the database holds. With --fingerprint print one hash of its content
+		Long: `Show what the database holds, and whether the active autoencoder still fits the
+rows added since its training. With --fingerprint print one hash of its content
 (items, vectors, metadata, autoencoders, codes) on one line and nothing else;
 times, places and the order of writing are not in it, so two databases filled in
 different ways with the same content have the same.`,
@@ -53,6 +54,7 @@ type statsView struct {
 	Models []modelView `json:"models"`
 	Fields []fieldView `json:"fields"`
 	Words  int         `json:"vocabulary"`
+	Fit    *fitView    `json:"fit,omitempty"` // of the active autoencoder to the rows added since its training
 }
 
 // fieldView is one metadata field.
@@ -77,6 +79,9 @@ func printStats(ctx context.Context, a *app, d *db.DB) error {
 	for _, f := range st.Fields {
 		v.Fields = append(v.Fields, fieldView{f.Name, f.Types, f.Count})
 	}
+	if v.Fit, err = activeFit(ctx, d, st); err != nil {
+		return err
+	}
 	return a.printObject(v, v.text())
 }
 
@@ -100,6 +105,9 @@ func (v statsView) text() string {
 			}
 		}
 		pairs = append(pairs, "autoencoder", about)
+	}
+	if v.Fit != nil {
+		pairs = append(pairs, "new rows", v.Fit.text())
 	}
 	for _, f := range v.Fields {
 		pairs = append(pairs, "field", fmt.Sprintf("%s: %s, in %s items", f.Name, strings.Join(f.Types, " or "), thousands(f.Count)))
