@@ -26,6 +26,7 @@ type Stats struct {
 	Rows   int       // number of codes
 	Counts []int     // for each latent, the number of codes in which it is active
 	Mean   []float32 // mean of the stored vectors; nil: the model's
+	Sample *Sample   // pictures that names and concepts are tried on; nil: none
 }
 
 // Assign names the latents of m by the words of v.
@@ -33,9 +34,12 @@ func Assign(m *sae.Model, v *Vocab, st Stats, o Options) (*Names, error) {
 	if err := checkInputs(m, v, st, o); err != nil {
 		return nil, err
 	}
-	a := &assignment{m: m, v: v, st: st, o: o.resolve(m.M)}
+	a := &assignment{m: m, v: v, st: st, o: o.resolve(m.M, st.Sample != nil)}
 	if err := a.centre(); err != nil {
 		return nil, err
+	}
+	if st.Sample != nil {
+		a.fired = witnessesOf(st.Sample.Codes, m.M)
 	}
 	n := &Names{Options: a.o}
 	if a.o.By == "word" || a.o.Weigh == "code" {
@@ -43,16 +47,25 @@ func Assign(m *sae.Model, v *Vocab, st Stats, o Options) (*Names, error) {
 	}
 	switch a.o.By {
 	case "decoder":
-		a.nameByDecoder()
+		a.nameByDirection(a.directions())
+	case "pictures":
+		a.nameByDirection(a.seenDirections())
 	case "word":
 		a.nameByWord()
 	}
+	if st.Sample != nil {
+		a.check()
+		n.Twins = a.twins()
+	}
+	a.markCommon()
 	n.Latents = a.names
 	switch a.o.Weigh {
 	case "decoder":
 		n.Concepts = a.groupByDecoder()
 	case "code":
 		n.Concepts = a.groupByCode()
+	case "pictures":
+		n.Concepts = a.groupByPictures()
 	}
 	sortConcepts(n.Concepts)
 	return n, nil
@@ -71,6 +84,10 @@ func checkInputs(m *sae.Model, v *Vocab, st Stats, o Options) error {
 		return fmt.Errorf("concept: %w: counts of %d latents for a model of %d", ErrOptions, len(st.Counts), m.M)
 	case st.Mean != nil && len(st.Mean) != m.D:
 		return fmt.Errorf("concept: %w: a mean vector of %d numbers for a model of width %d", ErrOptions, len(st.Mean), m.D)
+	case st.Sample == nil && (o.By == "pictures" || o.Weigh == "pictures"):
+		return fmt.Errorf("concept: %w: By or Weigh is \"pictures\" and there are none; give Stats.Sample", ErrOptions)
+	case st.Sample != nil:
+		return st.Sample.check(m)
 	}
 	return nil
 }
@@ -85,6 +102,7 @@ type assignment struct {
 	picture []float32  // the mean picture; nil: not known
 	words   []float32  // (words,D): unit directions of the words, seen from Options.Center
 	codes   []sae.Code // of the words, where they are encoded
+	fired   witnesses  // rows of the sample by latent, where there is one
 	names   []Name     // by latent
 }
 
@@ -147,10 +165,20 @@ func (a *assignment) directions() []float32 {
 // are 640 KB.
 const block = 16
 
-// nameByDecoder scores word w for latent j by cos(word, decoder row). Each goroutine takes some latents and all words.
-func (a *assignment) nameByDecoder() {
+// seenDirections adds to each decoder row the direction of the pictures that fire it, both of unit length.
+func (a *assignment) seenDirections() []float32 {
+	rows := a.directions()
+	vec.Axpy(rows, 1, a.st.Sample.seen(&a.fired, a.m.M, a.m.D, runtime.GOMAXPROCS(0)))
+	for j := 0; j < len(rows); j += a.m.D {
+		normalise(rows[j : j+a.m.D])
+	}
+	return rows
+}
+
+// nameByDirection scores word w for latent j by cos(word, row j). Each goroutine takes some latents and all words.
+func (a *assignment) nameByDirection(rows []float32) {
 	a.names = make([]Name, a.m.M)
-	rows, d, threads := a.directions(), a.m.D, runtime.GOMAXPROCS(0)
+	d, threads := a.m.D, runtime.GOMAXPROCS(0)
 	scores := make([][]float32, threads)
 	vec.Parallel(threads, a.m.M, block, func(worker, lo, hi int) {
 		if scores[worker] == nil {

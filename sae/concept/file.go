@@ -14,7 +14,8 @@ import (
 // The file of names, described in FORMAT.md: magic, version, body, SHA-256 of all that comes before.
 const (
 	fileMagic   = "saenames"
-	fileVersion = 1
+	fileVersion = 2
+	oldVersion  = 1 // without checks, common latents and twins
 	maxFile     = 1 << 30 // far above the 20 MB of a hundred thousand words
 )
 
@@ -40,6 +41,13 @@ func (n *Names) WriteTo(w io.Writer) (int64, error) {
 		for _, w := range c.Group {
 			e.uint(uint64(w.Latent))
 			e.float(w.W)
+		}
+	}
+	e.uint(uint64(len(n.Twins)))
+	for _, group := range n.Twins {
+		e.uint(uint64(len(group)))
+		for _, l := range group {
+			e.uint(uint64(l))
 		}
 	}
 	sum := sha256.Sum256(e.b)
@@ -68,20 +76,27 @@ func parseNames(b []byte) (*Names, error) {
 	case string(b[:len(fileMagic)]) != fileMagic:
 		return nil, fmt.Errorf("it starts with %q", b[:len(fileMagic)])
 	}
-	if v := binary.LittleEndian.Uint32(b[len(fileMagic):]); v != fileVersion {
-		return nil, fmt.Errorf("version %d, this program reads version %d", v, fileVersion)
+	version := binary.LittleEndian.Uint32(b[len(fileMagic):])
+	if version != fileVersion && version != oldVersion {
+		return nil, fmt.Errorf("version %d, this program reads versions %d and %d", version, oldVersion, fileVersion)
 	}
 	body := b[:len(b)-sha256.Size]
 	if sum := sha256.Sum256(body); !bytes.Equal(sum[:], b[len(body):]) {
 		return nil, errors.New("the checksum differs, the bytes were changed or cut")
 	}
-	d := decoder{b: body[head:]}
+	d := decoder{b: body[head:], old: version == oldVersion}
 	n := d.names()
 	if d.err == nil && len(d.b) > 0 {
-		d.err = fmt.Errorf("%d bytes after the last concept", len(d.b))
+		d.err = fmt.Errorf("%d bytes after the end", len(d.b))
 	}
 	return n, d.err
 }
+
+// What is true of a latent.
+const (
+	flagDead = 1 << iota
+	flagCommon
+)
 
 // encoder appends numbers and texts to b.
 type encoder struct{ b []byte }
@@ -91,15 +106,20 @@ func (e *encoder) float(v float32) { e.b = binary.LittleEndian.AppendUint32(e.b,
 func (e *encoder) text(s string)   { e.uint(uint64(len(s))); e.b = append(e.b, s...) }
 
 func (e *encoder) name(n Name) {
-	dead := uint64(0)
+	flags := uint64(0)
 	if n.Dead {
-		dead = 1
+		flags |= flagDead
 	}
-	e.uint(dead)
+	if n.Common {
+		flags |= flagCommon
+	}
+	e.uint(flags)
 	e.text(n.Word)
 	e.float(n.Score)
 	e.float(n.Margin)
 	e.float(n.Z)
+	e.float(n.AUC)
+	e.uint(uint64(n.Fired))
 	e.uint(uint64(len(n.RunnersUp)))
 	for _, c := range n.RunnersUp {
 		e.text(c.Word)
@@ -110,6 +130,7 @@ func (e *encoder) name(n Name) {
 // decoder takes numbers and texts from the front of b. The first fault sticks in err, and zeros follow it.
 type decoder struct {
 	b   []byte
+	old bool // the file has the version before
 	err error
 }
 
@@ -176,11 +197,34 @@ func (d *decoder) names() *Names {
 			d.err = fmt.Errorf("concept %q after %q, not in order", n.Concepts[i].Word, n.Concepts[i-1].Word)
 		}
 	}
+	if !d.old {
+		n.Twins = d.twins(len(n.Latents))
+	}
 	return n
 }
 
+func (d *decoder) twins(latents int) [][]uint32 {
+	var all [][]uint32
+	for range d.count(3) { // two latents
+		group := make([]uint32, d.count(1))
+		for i := range group {
+			l := d.uint()
+			if d.err == nil && (l >= uint64(latents) || i > 0 && uint64(group[i-1]) >= l) {
+				d.err = fmt.Errorf("latent %d of %d among twins, or not in order", l, latents)
+			}
+			group[i] = uint32(l)
+		}
+		all = append(all, group)
+	}
+	return all
+}
+
 func (d *decoder) name() Name {
-	n := Name{Dead: d.uint() == 1, Word: d.text(), Score: d.float(), Margin: d.float(), Z: d.float()}
+	flags := d.uint()
+	n := Name{Dead: flags&flagDead != 0, Common: flags&flagCommon != 0, Word: d.text(), Score: d.float(), Margin: d.float(), Z: d.float()}
+	if !d.old {
+		n.AUC, n.Fired = d.float(), int(d.uint()&math.MaxInt32)
+	}
 	for range d.count(5) { // empty word, number
 		n.RunnersUp = append(n.RunnersUp, Candidate{Word: d.text(), Score: d.float()})
 	}

@@ -2,15 +2,17 @@ package concept
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
 // Names is what Assign found: a name for each latent, and a group of latents for each word. It is read-only once made
 // and then safe for concurrent use.
 type Names struct {
-	Latents  []Name    // by latent
-	Concepts []Concept // by word, in byte order
-	Options  Options   // as resolved
+	Latents  []Name     // by latent
+	Concepts []Concept  // by word, in byte order
+	Twins    [][]uint32 // groups of latents that say the same, each ascending, by their first; see Twin
+	Options  Options    // as resolved
 }
 
 // Name is what a latent is called, and how sure that is. An empty Word means that it has no name.
@@ -21,6 +23,46 @@ type Name struct {
 	Z         float32     // Score as standard deviations above the mean over the vocabulary
 	RunnersUp []Candidate // the next best words, best first
 	Dead      bool        // the latent fired for no row; it gets no name
+	Common    bool        // the latent fires for so many rows that it tells little of any of them; see commonShare
+
+	// AUC is how well the pictures that fire the latent agree with Word: the probability that one that fires it has a larger
+	// cosine with the word than one that does not. 0.5 is what any word would reach. Fired is on how many firing pictures it
+	// was found: of those kept back from training, where they are known. 0: not checked.
+	AUC   float32
+	Fired int
+}
+
+// Confidence is how far the pictures bear the name out, from 0 to 1: (2·AUC-1)·n/(n+5), n of them. Few pictures are little
+// evidence, and a name that was not checked has none.
+func (n Name) Confidence() float32 {
+	if n.Word == "" {
+		return 0
+	}
+	return max(2*n.AUC-1, 0) * float32(n.Fired) / float32(n.Fired+5)
+}
+
+// Reason says in a sentence why the name is to be believed, or why there is none.
+func (n Name) Reason() string {
+	switch {
+	case n.Dead:
+		return "it fires for no picture"
+	case n.Word == "" && n.Fired > 0 && len(n.RunnersUp) > 0:
+		return fmt.Sprintf("unnamed: the %d pictures that fire it do not bear out %q, the nearest word (AUC %.2f)", n.Fired, n.RunnersUp[0].Word, n.AUC)
+	case n.Word == "":
+		return "unnamed: no word lies in its direction"
+	case n.Fired == 0:
+		return "not checked on pictures"
+	case n.Fired < leastFired:
+		return fmt.Sprintf("only %s it: too few to check the name", plural(n.Fired))
+	}
+	return fmt.Sprintf("%s it and agree with the word (AUC %.2f)", plural(n.Fired), n.AUC)
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return "1 picture fires"
+	}
+	return fmt.Sprintf("%d pictures fire", n)
 }
 
 // Candidate is a word and its score for one latent.
@@ -49,6 +91,16 @@ func (n *Names) Concept(word string) (Concept, bool) {
 		return Concept{}, false
 	}
 	return n.Concepts[i], true
+}
+
+// Twin returns the latents that say the same as this one, itself among them; nil where none does. The slice is shared.
+func (n *Names) Twin(latent uint32) []uint32 {
+	for _, group := range n.Twins {
+		if _, ok := slices.BinarySearch(group, latent); ok {
+			return group
+		}
+	}
+	return nil
 }
 
 // newGroup orders weights, drops those that are not above zero, and scales the rest to sum 1.
