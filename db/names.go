@@ -195,3 +195,40 @@ func (s *Snapshot) mean(ctx context.Context) ([]float32, error) {
 	}
 	return mean, nil
 }
+
+// ConceptSample returns pictures for concept.Assign to try names on, with their codes by an autoencoder (empty: the active
+// one): all of them, or limit spread evenly over the order in which they came. held says of an id whether its picture was
+// kept back from training; nil: not known. Pictures without a code by it have an empty one.
+func (d *DB) ConceptSample(ctx context.Context, model string, limit int, held func(id string) bool) (*concept.Sample, error) {
+	sample := &concept.Sample{}
+	err := d.view(func(s *Snapshot) error {
+		rec, err := findModel(s.r, s.state, model)
+		if err != nil {
+			return err
+		}
+		n := s.Len()
+		rowOf := map[uint32]int{}
+		at := 0
+		for r, err := range s.rows(ctx) {
+			if err != nil {
+				return err
+			}
+			if at++; n > limit && at*limit/n == (at-1)*limit/n {
+				continue
+			}
+			rowOf[r.ord] = len(rowOf)
+			sample.Vectors = append(sample.Vectors, r.vec...)
+			if held != nil {
+				sample.Held = append(sample.Held, held(r.rec.ID))
+			}
+		}
+		sample.Codes = make([]sae.Code, len(rowOf))
+		return s.eachCode(ctx, rec.number, func(ord uint32, c sae.Code) (bool, error) {
+			if row, ok := rowOf[ord]; ok {
+				sample.Codes[row] = c
+			}
+			return true, nil
+		})
+	})
+	return sample, err
+}

@@ -109,6 +109,7 @@ func (s *Snapshot) ord(id string) (ord uint32, ok bool, err error) {
 
 // stored is an item as it lies in the store.
 type stored struct {
+	ord       uint32
 	rec       kv.Item
 	vec       []float32
 	meta      map[string]any
@@ -117,6 +118,7 @@ type stored struct {
 }
 
 func readRow(r *kv.Snapshot, ord uint32, dim int) (s stored, err error) {
+	s.ord = ord
 	v, ok, err := r.Get(kv.KeyItem(ord))
 	if err != nil {
 		return s, err
@@ -219,6 +221,7 @@ func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
 }
 
 func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, metas, thumbs *follower) (r stored, err error) {
+	r.ord = ord
 	if r.rec, err = kv.DecodeItem(rec); err != nil {
 		return r, err
 	}

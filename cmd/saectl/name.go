@@ -56,9 +56,9 @@ they survive naming again.`,
 	f.StringVar(&o.vectors, "vocab-vectors", "", "their vectors (.npy), one row for each line")
 	f.StringArrayVar(&o.prompts, "prompt", nil, "text around a word, {}, for the encoder; of several the mean counts (default \"{}\" and \"a photo of a {}\")")
 	o.encoder.add(f)
-	f.StringVar(&o.by, "by", "", "match a latent's decoder row with the word (decoder), or encode the word (word) (default decoder)")
+	f.StringVar(&o.by, "by", "", "match the word with the latent's decoder row (decoder), with that and the pictures that fire it (pictures), or encode it (word) (default pictures)")
 	f.StringVar(&o.center, "center", "", "see directions from the origin (none), the mean word (vocab) or the mean picture (image) (default vocab)")
-	f.StringVar(&o.weigh, "weigh", "", "weigh a concept's latents by their decoder rows (decoder) or by the encoded word (code) (default decoder)")
+	f.StringVar(&o.weigh, "weigh", "", "weigh a concept's latents by their decoder rows (decoder), also by the pictures nearest to the word (pictures), or by the encoded word (code) (default pictures)")
 	f.IntVar(&o.group, "group", 0, "most latents of a concept (default: from the number of latents)")
 	f.StringVar(&o.sae, "sae", "", "the autoencoder to name (default: the active one)")
 	cmd.AddCommand(newNameSetCmd(a), newNameHideCmd(a), newNameMergeCmd(a))
@@ -84,7 +84,7 @@ func (o nameOutcome) String() string {
 
 func runName(ctx context.Context, a *app, d *db.DB, o nameOptions) error {
 	if err := o.assign().Validate(); err != nil {
-		return hint(err, "--by is decoder or word; --center none, vocab or image; --weigh decoder or code; --group not negative")
+		return hint(err, "--by is pictures, decoder or word; --center none, vocab or image; --weigh pictures, decoder or code; --group not negative")
 	}
 	v, err := o.vocabulary(ctx, a, d)
 	if err != nil {
@@ -141,9 +141,29 @@ func nameLatents(ctx context.Context, d *db.DB, name string, m *sae.Model, v *co
 	if err != nil {
 		return 0, err
 	}
+	if stats.Sample, err = sampleOf(ctx, d, name); err != nil {
+		return 0, err
+	}
 	names, err := concept.Assign(m, v, stats, o)
 	if err != nil {
 		return 0, err
 	}
 	return len(names.Concepts), d.SetNames(ctx, name, names)
+}
+
+// sampleRows is how many pictures names are tried on: 100 MB of vectors of width 512.
+const sampleRows = 50000
+
+// sampleOf returns the pictures that names are tried on. Where it is known what the autoencoder was trained on, the others
+// are those kept back.
+func sampleOf(ctx context.Context, d *db.DB, name string) (*concept.Sample, error) {
+	var held func(id string) bool
+	if trained, _, ok := runRows(d.Dir(), name); ok {
+		seen := make(map[string]bool, len(trained))
+		for _, id := range trained {
+			seen[id] = true
+		}
+		held = func(id string) bool { return !seen[id] }
+	}
+	return d.ConceptSample(ctx, name, sampleRows, held)
 }

@@ -112,11 +112,13 @@ func (a *assignment) agreement(words []int) []agreed {
 	return out
 }
 
-// checked returns the rows that names are checked on, ascending: those held out, or all, at most checkRows spread evenly.
+// checked returns the rows that names are checked on, ascending: those held out, or all where none are, at most checkRows
+// spread evenly.
 func (s *Sample) checked() []int {
 	var rows []int
+	all := !slices.Contains(s.Held, true)
 	for i := range s.Rows() {
-		if s.Held == nil || s.Held[i] {
+		if all || s.Held[i] {
 			rows = append(rows, i)
 		}
 	}

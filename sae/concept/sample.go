@@ -14,7 +14,7 @@ type Sample struct {
 	Vectors []float32  // (rows,D) row-major, of unit length
 	Codes   []sae.Code // (rows)
 
-	// Held says which rows the model was not trained on: on them names are checked. Nil: not known, all of them serve.
+	// Held says which rows the model was not trained on: on them names are checked. Where it marks none, all rows serve.
 	Held []bool
 }
 
