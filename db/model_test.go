@@ -91,7 +91,13 @@ func load(t *testing.T, d *db.DB, data *querytest.Data) {
 	dbtest.Must(t, d.Activate(ctx, "identity"))
 	n := &concept.Names{Latents: make([]concept.Name, m.M)}
 	for l, name := range data.Names {
-		n.Latents[l] = concept.Name{Word: name.Word, Score: name.Score, Margin: name.Margin}
+		n.Latents[l] = concept.Name{Word: name.Word, Score: name.Score, Margin: name.Margin, Common: name.Common}
+		if name.Confidence > 0 { // (2·AUC-1)·15/(15+5)
+			n.Latents[l].AUC, n.Latents[l].Fired = (name.Confidence/0.75+1)/2, 15
+		}
+		if len(name.Twins) > 0 && name.Twins[0] == l {
+			n.Twins = append(n.Twins, name.Twins)
+		}
 		for _, w := range name.RunnersUp {
 			n.Latents[l].RunnersUp = append(n.Latents[l].RunnersUp, concept.Candidate{Word: w})
 		}

@@ -160,7 +160,10 @@ func (s *source) LatentName(latent uint32) query.LatentName {
 		return query.LatentName{}
 	}
 	n := s.names.Latents[latent]
-	name := query.LatentName{Word: n.Word, Score: n.Score, Margin: n.Margin}
+	name := query.LatentName{
+		Word: n.Word, Score: n.Score, Margin: n.Margin,
+		Confidence: n.Confidence(), Reason: n.Reason(), Common: n.Common, Twins: s.names.Twin(latent),
+	}
 	for _, c := range n.RunnersUp {
 		name.RunnersUp = append(name.RunnersUp, c.Word)
 	}

@@ -159,6 +159,7 @@ func (c *compiler) tails(list []syntax.Tail) (t tails, err error) {
 		case syntax.TailExact: // every answer is
 		case syntax.TailWith:
 			t.with = with{
+				common: slices.Contains(tail.Parts, "common"),
 				why:    slices.Contains(tail.Parts, "why"),
 				codes:  slices.Contains(tail.Parts, "codes"),
 				meta:   slices.Contains(tail.Parts, "meta"),
@@ -187,6 +188,18 @@ func (c *compiler) refuse(list []syntax.Tail, statement string, kinds ...syntax.
 	for _, tail := range list {
 		if slices.Contains(kinds, tail.Kind) {
 			return c.fail(tail.Span, "leave it out", "%q means nothing for %s", tail.Kind, statement)
+		}
+	}
+	return nil
+}
+
+// checkParts demands that the parts asked for "with" are among those that the statement has.
+func (c *compiler) checkParts(list []syntax.Tail, statement, hint string, parts ...string) error {
+	for _, tail := range list {
+		for _, part := range tail.Parts {
+			if !slices.Contains(parts, part) {
+				return c.fail(tail.Span, hint, `"with %s" means nothing for %s`, part, statement)
+			}
 		}
 	}
 	return nil

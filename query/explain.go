@@ -39,6 +39,10 @@ func (e *explain) rows(ctx context.Context, r *run, yield func(Row) bool) error 
 		}
 		rows = explainPair(r, code, other)
 	}
+	rows = joinTwins(r, rows)
+	if !e.tails.with.common {
+		rows = leaveCommon(r, rows)
+	}
 	yieldRows(rows, e.tails, cmp.Or(e.tails.top, defaultTop), yield)
 	return nil
 }
@@ -106,10 +110,72 @@ func latentRow(src Catalog, kind Kind, latent uint32) Row {
 		Kind:       kind,
 		Latent:     latent,
 		Concept:    name.Word,
-		Confidence: float64(name.Score),
+		Confidence: float64(name.Confidence),
+		Reason:     name.Reason,
+		Cos:        float64(name.Score),
 		Margin:     float64(name.Margin),
 		RunnersUp:  slices.Clone(name.RunnersUp),
+		Common:     name.Common,
+		Latents:    twinsOf(kind, name),
 	}
+}
+
+// twinsOf lists the twins in the row of a latent; in an explanation only those that the picture fires.
+func twinsOf(kind Kind, name LatentName) []uint32 {
+	if kind != KindLatent {
+		return nil
+	}
+	return slices.Clone(name.Twins)
+}
+
+// joinTwins makes one row of those of latents that say the same: the strongest of them stands for all. The rows come, and
+// stay, by descending share.
+func joinTwins(src Catalog, rows []Row) []Row {
+	joined := make([]Row, 0, len(rows))
+	first := map[uint32]int{} // by the lowest of a group of twins: its row
+	for _, row := range rows {
+		twins := src.LatentName(row.Latent).Twins
+		if len(twins) == 0 {
+			joined = append(joined, row)
+			continue
+		}
+		at, met := first[twins[0]]
+		if !met {
+			first[twins[0]] = len(joined)
+			joined = append(joined, row)
+			continue
+		}
+		one := &joined[at]
+		if one.Latents == nil {
+			one.Latents = []uint32{one.Latent}
+		}
+		one.Latents = append(one.Latents, row.Latent)
+		one.Activation += row.Activation
+		one.Other += row.Other
+		one.Share += row.Share
+	}
+	sortByShare(joined)
+	return joined
+}
+
+// leaveCommon leaves out the latents that fire for nearly everything, and says so. Where there is nothing else they stay.
+func leaveCommon(r *run, rows []Row) []Row {
+	kept := slices.DeleteFunc(slices.Clone(rows), func(row Row) bool { return row.Common })
+	if len(kept) == len(rows) || len(kept) == 0 {
+		return rows
+	}
+	share := 0.0
+	for _, row := range rows {
+		if row.Common {
+			share += row.Share
+		}
+	}
+	n, what := len(rows)-len(kept), "latents that fire"
+	if n == 1 {
+		what = "latent that fires"
+	}
+	r.note(fmt.Sprintf("left out: %d %s for a great part of all pictures, with %.0f%% of the activation; \"with common\" shows them", n, what, 100*share))
+	return kept
 }
 
 func sortByShare(rows []Row) {
@@ -125,6 +191,9 @@ func (c *compiler) compileExplain(x *syntax.Explain) (statement, error) {
 		return nil, err
 	}
 	if _, err := c.model(x.Span); err != nil {
+		return nil, err
+	}
+	if err := c.checkParts(x.Tails, "explain", `it takes "with common": also the latents that fire for a great part of all pictures`, "common"); err != nil {
 		return nil, err
 	}
 	e := &explain{}

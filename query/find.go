@@ -72,7 +72,7 @@ type order struct {
 }
 
 // with are the parts of an image that a row shall have.
-type with struct{ why, codes, meta, vector bool }
+type with struct{ why, codes, meta, vector, common bool }
 
 func (t tails) plan(tr *tree, ranked bool) {
 	words := []string{"rows"}
@@ -302,6 +302,9 @@ func fillImage(ctx context.Context, r *run, row *Row, ord uint32, w with, why fu
 // compileFind resolves a find.
 func (c *compiler) compileFind(f *syntax.Find) (statement, error) {
 	t, err := c.tails(f.Tails)
+	if err == nil {
+		err = c.checkParts(f.Tails, "pictures", "leave it out; explain takes it", "why", "codes", "meta", "vector")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ func shore(t testing.TB) query.Source {
 	d, err := querytest.ParseData(`
 		latents 3 k 2
 		name 0 sea 0.5 0.25 ocean
+		confidence 0 0.375
 		concept sea 0:1
 		concept dog 2:1
 		cluster 0 sea 0.5 sea:0.75
@@ -73,11 +74,11 @@ func TestRowsAsJSON(t *testing.T) {
 		{"latent = 0 top 1 with why, meta, codes, vector", `{"rank":1,"id":"42","score":1,"path":"42","meta":{"x":2,"year":2022},` +
 			`"why":[{"latent":0,"concept":"sea","activation":1,"share":1}],"codes":{"latents":[0],"activations":[1]},"vector":[1,0,0]}`},
 		{"id = a with meta", `{"rank":1,"id":"a","score":0,"path":"a","meta":{"at":"2021-05-01T10:00:00Z","cluster":0,"meta.width":2,"on":true,"width":64,"year":2020}}`},
-		{"explain image 42", `{"rank":1,"latent":0,"concept":"sea","activation":1,"share":1,"runners_up":["ocean"]}`},
-		{"explain image 42 vs image 42", `{"rank":1,"latent":0,"concept":"sea","activation":1,"other":1,"share":1,"runners_up":["ocean"]}`},
+		{"explain image 42", `{"rank":1,"latent":0,"concept":"sea","activation":1,"share":1,"confidence":0.375,"runners_up":["ocean"]}`},
+		{"explain image 42 vs image 42", `{"rank":1,"latent":0,"concept":"sea","activation":1,"other":1,"share":1,"confidence":0.375,"runners_up":["ocean"]}`},
 		{"concepts like dog", `{"rank":1,"concept":"dog","latents":[2],"count":1,"density":0.3333333333333333,"max":0.800000011920929,"mean":0.800000011920929}`},
 		{"latents like sea", `{"rank":1,"latent":0,"concept":"sea","count":2,"density":0.6666666666666666,"max":1,"mean":0.800000011920929,"dead":false,` +
-			`"confidence":0.5,"margin":0.25,"runners_up":["ocean"]}`},
+			`"confidence":0.375,"reason":"","cosine":0.5,"margin":0.25,"runners_up":["ocean"]}`},
 		{"fields like meta.x", `{"rank":1,"field":"meta.x","types":["float","int"],"count":2}`},
 		{"clusters", `{"rank":1,"cluster":0,"name":"sea","count":1,"density":0.3333333333333333,"mean_cosine":0.5,"concepts":[{"word":"sea","share":0.75}]}`},
 		{"clusters where cluster = 1", `{"rank":1,"cluster":1,"name":"","count":0,"density":0,"mean_cosine":1,"concepts":[]}`},

@@ -46,11 +46,14 @@ type Row struct {
 	RunnersUp  []string // the words that fit next best
 
 	// Of a concept or a latent: the statistics of its activation.
-	Latents    []uint32 // the concept's group, by descending weight
+	Latents    []uint32 // the concept's group, by descending weight; of an explanation, twins that the row stands for; of a latent, its twins
 	Count      int      // pictures where it fires, or that are in the cluster; also the number that count gives
 	Density    float64  // Count as a part of all pictures
 	Max, Mean  float64  // over the pictures where it fires
-	Confidence float64  // how well the name fits the latent
+	Confidence float64  // how far pictures bear the name out, from 0 to 1
+	Reason     string   // for that
+	Cos        float64  // between the name and the latent
+	Common     bool     // it fires for nearly everything
 	Margin     float64  // by how much it leads the next
 
 	// Of a cluster, besides its Name, Count and Density.
@@ -86,8 +89,11 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Concept    string   `json:"concept"`
 			Activation float64  `json:"activation"`
 			Share      float64  `json:"share"`
+			Confidence float64  `json:"confidence"`
 			RunnersUp  []string `json:"runners_up"`
-		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Share, notNil(r.RunnersUp)})
+			Latents    []uint32 `json:"latents,omitempty"`
+			Common     bool     `json:"common,omitempty"`
+		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Share, r.Confidence, notNil(r.RunnersUp), r.Latents, r.Common})
 	case KindPair:
 		return json.Marshal(struct {
 			Rank       int      `json:"rank"`
@@ -96,8 +102,11 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Activation float64  `json:"activation"`
 			Other      float64  `json:"other"`
 			Share      float64  `json:"share"`
+			Confidence float64  `json:"confidence"`
 			RunnersUp  []string `json:"runners_up"`
-		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Other, r.Share, notNil(r.RunnersUp)})
+			Latents    []uint32 `json:"latents,omitempty"`
+			Common     bool     `json:"common,omitempty"`
+		}{r.Rank, r.Latent, r.Concept, r.Activation, r.Other, r.Share, r.Confidence, notNil(r.RunnersUp), r.Latents, r.Common})
 	case KindConcept:
 		return json.Marshal(struct {
 			Rank    int      `json:"rank"`
@@ -119,10 +128,14 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Mean       float64  `json:"mean"`
 			Dead       bool     `json:"dead"`
 			Confidence float64  `json:"confidence"`
+			Reason     string   `json:"reason"`
+			Cosine     float64  `json:"cosine"`
 			Margin     float64  `json:"margin"`
 			RunnersUp  []string `json:"runners_up"`
+			Twins      []uint32 `json:"twins,omitempty"`
+			Common     bool     `json:"common,omitempty"`
 		}{r.Rank, r.Latent, r.Concept, r.Count, r.Density, r.Max, r.Mean, r.Count == 0,
-			r.Confidence, r.Margin, notNil(r.RunnersUp)})
+			r.Confidence, r.Reason, r.Cos, r.Margin, notNil(r.RunnersUp), r.Latents, r.Common})
 	case KindField:
 		return json.Marshal(struct {
 			Rank  int      `json:"rank"`

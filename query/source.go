@@ -136,6 +136,11 @@ type LatentName struct {
 	Score     float32
 	Margin    float32
 	RunnersUp []string
+
+	Confidence float32  // from 0 to 1: how far pictures bear the name out
+	Reason     string   // for that, a sentence
+	Common     bool     // the latent fires for so many pictures that it tells little of any
+	Twins      []uint32 // the latents that say the same, itself among them, ascending; none: it is alone. Shared: read only
 }
 
 // LatentStats describes one latent over all live items: in how many codes it is

@@ -15,6 +15,9 @@ import (
 //
 //	latents 4 k 3                      the autoencoder: absent, there is none
 //	name 0 sea 0.9 0.2 ocean beach     a latent's word, score, margin, runners-up
+//	confidence 0 0.6                   how far pictures bear a latent's word out, at most 0.75
+//	common 3                           a latent that fires for very many pictures
+//	twins 0 1                          latents that say the same
 //	concept sea 0:0.6 1:0.4            a concept's group
 //	text "the sea" 1 0 0 0             the vector of a text
 //	cluster 0 red_barn 0.9 barn:0.5    a cluster: its name (_ is none), mean cosine, concepts with their shares
@@ -74,6 +77,31 @@ func (d *Data) parseLine(command string, words []string) error {
 		}
 		n.RunnersUp = words[4:]
 		d.Names[latent] = n
+	case "confidence", "common":
+		var latent uint32
+		var confidence float32
+		if _, err := fmt.Sscan(strings.Join(append(words, "0"), " "), &latent, &confidence); err != nil {
+			return err
+		}
+		n := d.Names[latent]
+		if command == "common" {
+			n.Common = true
+		} else {
+			n.Confidence = confidence
+		}
+		d.Names[latent] = n
+	case "twins":
+		group := make([]uint32, len(words))
+		for i, w := range words {
+			if _, err := fmt.Sscan(w, &group[i]); err != nil {
+				return err
+			}
+		}
+		for _, latent := range group {
+			n := d.Names[latent]
+			n.Twins = group
+			d.Names[latent] = n
+		}
 	case "concept":
 		c := query.Concept{Word: strings.ReplaceAll(words[0], "_", " ")}
 		for _, w := range words[1:] {

@@ -90,6 +90,19 @@ func render(err error) string {
 	return "error: " + err.Error() + "\n"
 }
 
+// addDoubts adds what is known of a latent beyond its name, where it is anything.
+func addDoubts(r query.Row, add func(format string, args ...any)) {
+	if r.Confidence > 0 {
+		add("confidence %.4f", r.Confidence)
+	}
+	if r.Common {
+		add("common")
+	}
+	if len(r.Latents) > 0 {
+		add("twins %v", r.Latents)
+	}
+}
+
 // FormatRow writes a row in one line, numbers with four decimals.
 func FormatRow(r query.Row) string {
 	var words []string
@@ -115,10 +128,12 @@ func FormatRow(r query.Row) string {
 			add("%.4f", r.Other)
 		}
 		add("share %.4f %v", r.Share, r.RunnersUp)
+		addDoubts(r, add)
 	case query.KindConcept:
 		add("%d %s latents %v count %d density %.4f max %.4f mean %.4f", r.Rank, r.Concept, r.Latents, r.Count, r.Density, r.Max, r.Mean)
 	case query.KindLatent:
 		add("%d latent %d %s count %d density %.4f max %.4f mean %.4f", r.Rank, r.Latent, r.Concept, r.Count, r.Density, r.Max, r.Mean)
+		addDoubts(r, add)
 	default:
 		add("%d %s %.4f", r.Rank, r.ID, r.Score)
 		if r.Path != r.ID {

@@ -575,7 +575,7 @@ func (p *parser) parseWith() Tail {
 	}
 }
 
-func (p *parser) parsePart() Name { return p.parseWordOf("why", "codes", "meta", "vector") }
+func (p *parser) parsePart() Name { return p.parseWordOf("why", "codes", "meta", "vector", "common") }
 
 func (p *parser) parseExplain() *Explain {
 	start := p.tok.Start

@@ -276,7 +276,7 @@ func TestAssignFaults(t *testing.T) {
 		o  Options
 		is error
 	}{
-		"By is \"ear\"; it may be one of [\"decoder\" \"word\"]": {parkWords(), Stats{}, Options{By: "ear"}, ErrOptions},
+		"By is \"ear\"; it may be one of [\"decoder\" \"word\" \"pictures\"]": {parkWords(), Stats{}, Options{By: "ear"}, ErrOptions},
 		"Center is \"here\"": {parkWords(), Stats{}, Options{Center: "here"}, ErrOptions},
 		"a group of -1":      {parkWords(), Stats{}, Options{Group: -1}, ErrOptions},
 		"Center is \"image\" and the mean picture is not known": {parkWords(), Stats{}, Options{Center: "image"}, ErrOptions},

@@ -52,7 +52,22 @@ func (e Edits) Apply(n *Names) (*Names, error) {
 	for _, j := range slices.Sorted(maps.Keys(e.Set)) {
 		ed.set(j, e.Set[j])
 	}
-	return &Names{Latents: ed.names, Concepts: ed.concepts(), Options: n.Options}, nil
+	return &Names{Latents: ed.names, Concepts: ed.concepts(), Twins: e.twins(n.Twins), Options: n.Options}, nil
+}
+
+// twins are groups without latents that are hidden, or to which a person gave a name of their own.
+func (e Edits) twins(groups [][]uint32) [][]uint32 {
+	var kept [][]uint32
+	for _, group := range groups {
+		group = slices.DeleteFunc(slices.Clone(group), func(j uint32) bool {
+			_, named := e.Set[j]
+			return named || slices.Contains(e.HideLatents, j)
+		})
+		if len(group) > 1 {
+			kept = append(kept, group)
+		}
+	}
+	return kept
 }
 
 // check returns every fault at once, in a fixed order.
@@ -96,7 +111,7 @@ type edit struct {
 }
 
 func (ed *edit) hideLatent(j uint32) {
-	ed.names[j] = Name{Dead: ed.names[j].Dead}
+	ed.names[j] = Name{Dead: ed.names[j].Dead, Common: ed.names[j].Common}
 	for _, group := range ed.groups {
 		delete(group, j)
 	}
@@ -118,14 +133,14 @@ func (ed *edit) renameHidden(hidden []string) {
 	}
 }
 
-// promote returns n with the words that are left, best first. Z moves with the score as far as one may tell: it is known
-// only for the word that was the best, so it is cleared when that word went.
+// promote returns n with the words that are left, best first. Z and the check on
+// pictures are known only for the word that was the best, so they are cleared when that word went.
 func (n Name) promote(rest []Candidate) Name {
 	if len(rest) == 0 {
-		return Name{Dead: n.Dead}
+		return Name{Dead: n.Dead, Common: n.Common}
 	}
 	if rest[0].Word != n.Word {
-		n.Z = 0
+		n.Z, n.AUC, n.Fired = 0, 0, 0
 	}
 	n.Word, n.Score, n.RunnersUp, n.Margin = rest[0].Word, rest[0].Score, rest[1:], rest[0].Score
 	if len(rest) > 1 {
@@ -158,7 +173,7 @@ func (ed *edit) set(j uint32, word string) {
 	if old := ed.groups[ed.names[j].Word]; ed.names[j].Word != word {
 		delete(old, j)
 	}
-	ed.names[j] = Name{Word: word, Dead: ed.names[j].Dead}
+	ed.names[j] = Name{Word: word, Dead: ed.names[j].Dead, Common: ed.names[j].Common, ByHand: true}
 	if ed.groups[word] == nil {
 		ed.groups[word] = map[uint32]float64{}
 	}

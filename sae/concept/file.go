@@ -15,7 +15,7 @@ import (
 const (
 	fileMagic   = "saenames"
 	fileVersion = 2
-	oldVersion  = 1 // without checks, common latents and twins
+	oldVersion  = 1       // without checks, common latents and twins
 	maxFile     = 1 << 30 // far above the 20 MB of a hundred thousand words
 )
 

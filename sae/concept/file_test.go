@@ -60,8 +60,12 @@ func TestDamagedFilesAreRefused(t *testing.T) {
 // TestFormatPage finds the bytes of FORMAT.md's example on that page.
 func TestFormatPage(t *testing.T) {
 	b := write(t, &Names{
-		Latents:  []Name{{Word: "dog", Score: 0.5, Margin: 0.25, Z: 3, RunnersUp: []Candidate{{"puppy", 0.25}}}, {Dead: true}},
+		Latents: []Name{
+			{Word: "dog", Score: 0.5, Margin: 0.25, Z: 3, AUC: 0.75, Fired: 20, RunnersUp: []Candidate{{"puppy", 0.25}}},
+			{Dead: true}, {Common: true},
+		},
 		Concepts: []Concept{{"dog", []Weight{{0, 1}}}},
+		Twins:    [][]uint32{{0, 2}},
 	})
 	page, err := os.ReadFile("FORMAT.md")
 	if err != nil {
@@ -69,6 +73,28 @@ func TestFormatPage(t *testing.T) {
 	}
 	if want := hex.Dump(b); !strings.Contains(strings.ReplaceAll(string(page), "\r", ""), want) {
 		t.Errorf("FORMAT.md should show\n%s", want)
+	}
+}
+
+// TestTheVersionBefore reads a file that version 1 wrote: without checks, common latents and twins.
+func TestTheVersionBefore(t *testing.T) {
+	b, err := os.ReadFile("testdata/version1.names")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := ReadNames(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Names{
+		Latents:  []Name{{Word: "dog", Score: 0.5, Margin: 0.25, Z: 3, RunnersUp: []Candidate{{"puppy", 0.25}}}, {Dead: true}},
+		Concepts: []Concept{{"dog", []Weight{{0, 1}}}},
+	}
+	if !reflect.DeepEqual(n, want) {
+		t.Errorf("read\n%s\nwant\n%s", show(n), show(want))
+	}
+	if got := n.Latents[0].Reason(); got != "not checked on pictures" {
+		t.Errorf("reason %q", got)
 	}
 }
 

@@ -30,12 +30,17 @@ type Name struct {
 	// was found: of those kept back from training, where they are known. 0: not checked.
 	AUC   float32
 	Fired int
+
+	ByHand bool // a person chose Word (Edits.Set); not part of files of names
 }
 
 // Confidence is how far the pictures bear the name out, from 0 to 1: (2·AUC-1)·n/(n+5), n of them. Few pictures are little
-// evidence, and a name that was not checked has none.
+// evidence, a name that was not checked has none, and what a person chose is believed.
 func (n Name) Confidence() float32 {
-	if n.Word == "" {
+	switch {
+	case n.ByHand:
+		return 1
+	case n.Word == "":
 		return 0
 	}
 	return max(2*n.AUC-1, 0) * float32(n.Fired) / float32(n.Fired+5)
@@ -44,6 +49,8 @@ func (n Name) Confidence() float32 {
 // Reason says in a sentence why the name is to be believed, or why there is none.
 func (n Name) Reason() string {
 	switch {
+	case n.ByHand:
+		return "named by hand"
 	case n.Dead:
 		return "it fires for no picture"
 	case n.Word == "" && n.Fired > 0 && len(n.RunnersUp) > 0:
