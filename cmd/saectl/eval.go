@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +43,10 @@ neighbourhoods of the vectors (CKNNA). --quick leaves all but the first out. Row
 added since the training are measured too; where they lose clearly more than rows
 like those before, it says that training again is worth it. --holdout holds other
 rows out than the training did.
+
+Names are checked on the rows kept back: whether the pictures that fire a latent
+are nearer to its name than the others are (AUC), beside the same for names dealt
+out at random, which must be about 0.5.
 
 With labels, also measure how well concepts find what people see: for each label
 that is a concept, the rows with labels are ranked by "concept = LABEL" and, beside
@@ -98,6 +103,11 @@ type naming struct {
 	Words    int     `json:"unique_words"` // different names of latents
 	Score    float64 `json:"mean_score"`   // of the named latents
 	Margin   float64 `json:"mean_margin"`
+
+	Confidence float64            `json:"mean_confidence"`
+	Agreement  *concept.Agreement `json:"agreement,omitempty"` // of pictures with the names
+	Common     int                `json:"common"`              // latents that fire for a great part of all pictures
+	Twins      int                `json:"twins"`               // latents that say what another says
 }
 
 // labelResult compares two searches by labels.
@@ -156,6 +166,11 @@ func evaluate(ctx context.Context, a *app, d *db.DB, o evalOptions) (*evalOutcom
 	if err == nil {
 		out.Naming = judgeNaming(names)
 	}
+	if names != nil && !o.quick {
+		if out.Naming.Agreement, err = control(ctx, d, name, m, names); err != nil {
+			return nil, err
+		}
+	}
 	if o.labels == "" && o.field == "" {
 		return out, nil
 	}
@@ -186,6 +201,23 @@ func (e *evalOutcome) measure(a *app, m *sae.Model, rows *rowSet, k knownRows) {
 	e.Fit = fitOf(e.SAE, m, len(k.added), rowsOf(rows, k.added, fitRows))
 }
 
+// control measures how well pictures agree with the names, and with names dealt out at random; nil without a vocabulary.
+func control(ctx context.Context, d *db.DB, name string, m *sae.Model, names *concept.Names) (*concept.Agreement, error) {
+	v, err := d.Vocab(ctx)
+	if errors.Is(err, db.ErrNoVocab) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	st := concept.Stats{}
+	if st.Sample, err = sampleOf(ctx, d, name); err != nil {
+		return nil, err
+	}
+	agreed, err := names.Control(m, v, st, m.Info.Seed)
+	return &agreed, err
+}
+
 func judgeNaming(names *concept.Names) naming {
 	n := naming{Concepts: len(names.Concepts)}
 	words := map[string]bool{}
@@ -197,10 +229,20 @@ func judgeNaming(names *concept.Names) naming {
 		words[l.Word] = true
 		n.Score += float64(l.Score)
 		n.Margin += float64(l.Margin)
+		n.Confidence += float64(l.Confidence())
+	}
+	for _, l := range names.Latents {
+		if l.Common {
+			n.Common++
+		}
+	}
+	for _, group := range names.Twins {
+		n.Twins += len(group)
 	}
 	n.Words = len(words)
 	n.Score /= float64(max(1, n.Named))
 	n.Margin /= float64(max(1, n.Named))
+	n.Confidence /= float64(max(1, n.Named))
 	return n
 }
 
@@ -379,10 +421,23 @@ func (e *evalOutcome) text() string {
 	if e.Naming.Named > 0 {
 		fmt.Fprintf(&b, "\n%s latents have a name, %s different ones; %s concepts can be asked for\n",
 			thousands(e.Naming.Named), thousands(e.Naming.Words), thousands(e.Naming.Concepts))
+		b.WriteString(e.Naming.doubts())
 	}
 	if e.Labels != nil {
 		b.WriteString("\n" + e.Labels.text())
 	}
+	return b.String()
+}
+
+// doubts says how far the names are to be believed.
+func (n naming) doubts() string {
+	var b strings.Builder
+	if g := n.Agreement; g != nil && g.Latents > 0 {
+		fmt.Fprintf(&b, "pictures agree with the names of %s latents by a mean AUC of %.3f; with the same names dealt out at random by %.3f (0.5 is chance)\n",
+			thousands(g.Latents), g.AUC, g.Shuffled)
+	}
+	fmt.Fprintf(&b, "mean confidence %.2f; %s latents fire for a great part of all pictures, %s say what another says\n",
+		n.Confidence, thousands(n.Common), thousands(n.Twins))
 	return b.String()
 }
 

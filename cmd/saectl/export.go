@@ -203,7 +203,7 @@ func exportCodes(ctx context.Context, w io.Writer, s *db.Snapshot, model string,
 
 func exportNames(w io.Writer, names *concept.Names) error {
 	out := csv.NewWriter(w)
-	rows := [][]string{{"latent", "name", "score", "margin", "z", "dead", "runners_up"}}
+	rows := [][]string{{"latent", "name", "score", "margin", "z", "dead", "runners_up", "confidence", "common", "twins"}}
 	for latent, n := range names.Latents {
 		others := make([]string, len(n.RunnersUp))
 		for i, c := range n.RunnersUp {
@@ -212,6 +212,7 @@ func exportNames(w io.Writer, names *concept.Names) error {
 		rows = append(rows, []string{
 			strconv.Itoa(latent), n.Word, digits(n.Score), digits(n.Margin), digits(n.Z),
 			strconv.FormatBool(n.Dead), strings.Join(others, "; "),
+			digits(n.Confidence()), strconv.FormatBool(n.Common), strings.Trim(fmt.Sprint(names.Twin(uint32(latent))), "[]"),
 		})
 	}
 	return out.WriteAll(rows)

@@ -190,6 +190,7 @@ func (g *gallery) latent(ctx context.Context, s latentStat) (web.Latent, error) 
 	n := g.names.Latents[s.latent]
 	l := web.Latent{
 		Number: s.latent, Word: n.Word, Score: float64(n.Score), Margin: float64(n.Margin),
+		Confidence: float64(n.Confidence()), Reason: n.Reason(),
 		Count: s.count, Density: float64(s.count) / float64(g.rows.Len()), Max: float64(s.max),
 	}
 	for _, r := range n.RunnersUp[:min(4, len(n.RunnersUp))] {

@@ -37,7 +37,7 @@ func tinyDB(t *testing.T) string {
 	must(t, d.Activate(ctx, "axes"))
 	var names concept.Names
 	for latent, word := range []string{"red", "green", "blue"} {
-		names.Latents = append(names.Latents, concept.Name{Word: word, Score: 1, Margin: 0.5, Z: 2, RunnersUp: []concept.Candidate{{Word: "grey"}}})
+		names.Latents = append(names.Latents, concept.Name{Word: word, Score: 1, Margin: 0.5, Z: 2, AUC: 1, Fired: 45, RunnersUp: []concept.Candidate{{Word: "grey"}}})
 		names.Concepts = append(names.Concepts, concept.Concept{Word: word, Group: []concept.Weight{{Latent: uint32(latent), W: 1}}})
 	}
 	names.Concepts[0], names.Concepts[2] = names.Concepts[2], names.Concepts[0] // by word
@@ -79,7 +79,7 @@ func TestConceptCommands(t *testing.T) {
 		{"query", []string{"query", "--format", "table", "concept = blue with why"}, 0,
 			"rank   score  id        path      why\n   1  1.0000  blue.jpg  blue.jpg  blue 100%\n   2  0.8000  teal.jpg  teal.jpg  blue 100%\n", ""},
 		{"explain", []string{"explain", "--format", "tsv", "red.jpg"}, 0,
-			"rank\tlatent\tconcept\tactivation\tshare\trunners_up\n1\t0\tred\t1\t1\tgrey\n", ""},
+			"rank\tlatent\tconcept\tactivation\tshare\tconfidence\trunners_up\n1\t0\tred\t1\t1\t0.8999999761581421\tgrey\n", ""},
 		{"near", []string{"near", "--format", "paths", "blue.jpg", "top", "1"}, 0, "teal.jpg\n", ""},
 		{"concepts", []string{"concepts", "--format", "csv", "b*"}, 0, "rank,concept,count,density,max,mean,latents\n", ""},
 		{"unknown concept", []string{"query", "concept = bleu"}, 2, "",
@@ -136,7 +136,7 @@ func TestExportModel(t *testing.T) {
 	must(t, err)
 	names, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
 	must(t, err)
-	if want := []string{"1", "green", "1", "0.5", "2", "false", "grey"}; len(names) != 4 || !reflect.DeepEqual(names[2], want) {
+	if want := []string{"1", "green", "1", "0.5", "2", "false", "grey", "0.9", "false", ""}; len(names) != 4 || !reflect.DeepEqual(names[2], want) {
 		t.Errorf("names %q, want latent 1 as %q", names, want)
 	}
 

@@ -86,21 +86,21 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	mean := measure("mean", func(r query.Row) float64 { return r.Mean })
 	activation := measure("activation", func(r query.Row) float64 { return r.Activation })
 	share := measure("share", func(r query.Row) float64 { return r.Share })
+	confidence := measure("confidence", func(r query.Row) float64 { return r.Confidence })
 	runnersUp := left("runners_up", func(r query.Row) string { return strings.Join(r.RunnersUp, ", ") })
 
 	switch row.Kind {
 	case query.KindExplain:
-		return layout{rank, latent, word, activation, share, runnersUp}
+		return layout{rank, latent, word, activation, share, confidence, runnersUp}
 	case query.KindPair:
 		other := measure("other", func(r query.Row) float64 { return r.Other })
-		return layout{rank, latent, word, activation, other, share, runnersUp}
+		return layout{rank, latent, word, activation, other, share, confidence, runnersUp}
 	case query.KindConcept:
 		group := left("latents", func(r query.Row) string { return joined(r.Latents) })
 		return layout{rank, word, count, density, largest, mean, group}
 	case query.KindLatent:
-		confidence := measure("confidence", func(r query.Row) float64 { return r.Confidence })
 		margin := measure("margin", func(r query.Row) float64 { return r.Margin })
-		return layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp}
+		return layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp, left("reason", func(r query.Row) string { return r.Reason })}
 	case query.KindField:
 		field := left("field", func(r query.Row) string { return r.Name })
 		types := left("types", func(r query.Row) string { return strings.Join(r.Types, ", ") })

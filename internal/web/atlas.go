@@ -14,10 +14,14 @@ type Atlas struct {
 
 // Latent is one latent with its names and the pictures that excite it most.
 type Latent struct {
-	Number   uint32
-	Word     string      // empty: unnamed
-	Score    float64     // how well the word fits
-	Margin   float64     // Score less that of the first runner-up
+	Number uint32
+	Word   string  // empty: unnamed
+	Score  float64 // how well the word fits
+	Margin float64 // Score less that of the first runner-up
+
+	Confidence float64 // how far pictures bear Word out, from 0 to 1
+	Reason     string  // for that, a sentence
+
 	Runners  []Candidate // names that came next, the best first
 	Same     []Link      // the other latents of this word
 	Count    int         // pictures in which it fires

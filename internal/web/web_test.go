@@ -81,7 +81,7 @@ func sample(t testing.TB) *web.Report {
 	}
 	for i := range 5 {
 		l := web.Latent{
-			Number: uint32(i * 77), Word: "Dog", Score: 0.44, Margin: 0.012, Count: i + 1, Density: float64(i+1) / 2000, Max: 4.71, Pictures: pics[:6],
+			Number: uint32(i * 77), Word: "Dog", Score: 0.44, Margin: 0.012, Confidence: 0.81, Reason: "40 pictures fire it", Count: i + 1, Density: float64(i+1) / 2000, Max: 4.71, Pictures: pics[:6],
 			Runners: []web.Candidate{{Word: "puppy", Score: 0.43}, {Word: `"><script>x()</script>`, Score: 0.4}},
 			Same:    []web.Link{{Text: "0", Href: "#latent-0"}},
 		}

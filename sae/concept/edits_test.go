@@ -26,6 +26,37 @@ func pets() *Names {
 	}
 }
 
+// TestEditsOfWhatIsKnown: a check goes with the word it was made for, a person is believed, and twins part where one of them
+// is hidden or has a name of its own.
+func TestEditsOfWhatIsKnown(t *testing.T) {
+	n := pets()
+	for j := range n.Latents {
+		n.Latents[j].AUC, n.Latents[j].Fired, n.Latents[j].Common = 0.9, 15, true
+	}
+	n.Twins = [][]uint32{{0, 1}, {2, 3}}
+	e := Edits{HideWords: []string{"dock"}, Set: map[uint32]string{1: "wolf"}, HideLatents: []uint32{3}}
+	got, err := e.Apply(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for j, want := range []string{
+		"15 pictures fire it and agree with the word (AUC 0.90)", "named by hand", "not checked on pictures", "it fires for no picture",
+	} {
+		if l := got.Latents[j]; l.Reason() != want || !l.Common {
+			t.Errorf("latent %d, common %v: %s, want %s", j, l.Common, l.Reason(), want)
+		}
+	}
+	if c := got.Latents[1].Confidence(); c != 1 {
+		t.Errorf("a name by hand has confidence %g", c)
+	}
+	if len(got.Twins) != 0 || len(n.Twins) != 2 {
+		t.Errorf("twins %v, and %v before", got.Twins, n.Twins)
+	}
+	if got, err = (Edits{}).Apply(n); err != nil || !reflect.DeepEqual(got.Twins, n.Twins) {
+		t.Errorf("without edits twins are %v, %v", got.Twins, err)
+	}
+}
+
 func TestEdits(t *testing.T) {
 	for _, c := range []struct{ edits, want string }{
 		{`{}`, show(pets())},
