@@ -114,7 +114,7 @@ func (e *encoder) encode(m *Model, x []float32) {
 func (e *encoder) append(dst Code, m *Model, i int) Code {
 	h := e.h[i*m.M : (i+1)*m.M]
 	n := len(dst.Latents)
-	dst.Latents = e.sel.TopPositive(dst.Latents, h, m.K)
+	dst.Latents = e.sel.TopAbove(dst.Latents, h, m.K, m.Threshold)
 	for _, l := range dst.Latents[n:] {
 		dst.Acts = append(dst.Acts, h[l])
 	}

@@ -13,19 +13,21 @@ import (
 
 // The model file, byte by byte, is FORMAT.md.
 const (
-	fileMagic   = "SAEDBSAE"
-	fileVersion = 1
-	maxHeader   = 1 << 20
+	fileMagic     = "SAEDBSAE"
+	fileVersion   = 1 // of a model without a threshold
+	withThreshold = 2 // of one with: version 1 would encode otherwise
+	maxHeader     = 1 << 20
 )
 
 // fileHeader is the JSON part of a model file.
 type fileHeader struct {
-	D     int     `json:"d"`
-	M     int     `json:"latents"`
-	K     int     `json:"k"`
-	Scale float32 `json:"scale"`
-	Mean  bool    `json:"mean"` // whether the mean is among the tensors
-	Info  Info    `json:"info"`
+	D         int     `json:"d"`
+	M         int     `json:"latents"`
+	K         int     `json:"k"`
+	Scale     float32 `json:"scale"`
+	Threshold float32 `json:"threshold,omitempty"`
+	Mean      bool    `json:"mean"` // whether the mean is among the tensors
+	Info      Info    `json:"info"`
 }
 
 // WriteTo writes m in the format of FORMAT.md. The same model and Info give the same bytes.
@@ -33,7 +35,7 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	if err := m.Validate(); err != nil {
 		return 0, fmt.Errorf("sae: write model: %w", err)
 	}
-	head, err := json.Marshal(fileHeader{m.D, m.M, m.K, m.Scale, m.Mean != nil, m.Info})
+	head, err := json.Marshal(fileHeader{m.D, m.M, m.K, m.Scale, m.Threshold, m.Mean != nil, m.Info})
 	if err != nil {
 		return 0, fmt.Errorf("sae: write model: %w", err)
 	}
@@ -44,7 +46,11 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	out := &counter{w: w}
 	both := io.MultiWriter(out, sum)
 	b := append([]byte(fileMagic), 0, 0, 0, 0, 0, 0, 0, 0)
-	binary.LittleEndian.PutUint32(b[8:], fileVersion)
+	version := uint32(fileVersion)
+	if m.Threshold > 0 {
+		version = withThreshold
+	}
+	binary.LittleEndian.PutUint32(b[8:], version)
 	binary.LittleEndian.PutUint32(b[12:], uint32(len(head)))
 	_, err = both.Write(append(b, head...))
 	for _, t := range m.tensors() {
@@ -90,8 +96,9 @@ func readModel(r io.Reader) (*Model, error) {
 	if _, err := io.ReadFull(body, lead[:]); err != nil || string(lead[:8]) != fileMagic {
 		return nil, fmt.Errorf("%w: it does not begin with %q", ErrModel, fileMagic)
 	}
-	if v := binary.LittleEndian.Uint32(lead[8:]); v != fileVersion {
-		return nil, fmt.Errorf("%w: format version %d; this program reads version %d, a newer one may read it", ErrModel, v, fileVersion)
+	version := binary.LittleEndian.Uint32(lead[8:])
+	if version != fileVersion && version != withThreshold {
+		return nil, fmt.Errorf("%w: format version %d; this program reads versions %d and %d, a newer one may read it", ErrModel, version, fileVersion, withThreshold)
 	}
 	n := binary.LittleEndian.Uint32(lead[12:])
 	if n > maxHeader {
@@ -105,7 +112,10 @@ func readModel(r io.Reader) (*Model, error) {
 	if err := json.Unmarshal(text, &head); err != nil {
 		return nil, fmt.Errorf("%w: header: %w", ErrModel, err)
 	}
-	m := &Model{D: head.D, M: head.M, K: head.K, Scale: head.Scale, Info: head.Info}
+	if (version == withThreshold) != (head.Threshold > 0) {
+		return nil, fmt.Errorf("%w: version %d with a threshold of %v", ErrModel, version, head.Threshold)
+	}
+	m := &Model{D: head.D, M: head.M, K: head.K, Scale: head.Scale, Threshold: head.Threshold, Info: head.Info}
 	if m.D < 1 || m.D > maxWidth || m.M < 1 || m.M > maxLatents {
 		return nil, fmt.Errorf("%w: width %d or %d latents out of range", ErrModel, m.D, m.M)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -58,13 +59,15 @@ func TestFormatPageShowsTheBytes(t *testing.T) {
 func TestReadGivesBackWhatWriteToWrote(t *testing.T) {
 	plain := tiny(3, 5, 11, 2)
 	plain.Mean = nil
-	for _, m := range []*Model{formatModel(), tiny(4, 70, 130, 9), plain} {
+	firing := tiny(5, 7, 20, 15)
+	firing.Threshold, firing.Info.Levels = 0.3, []int{2, 4}
+	for _, m := range []*Model{formatModel(), tiny(4, 70, 130, 9), plain, firing} {
 		file := encoded(t, m)
 		got, err := Read(bytes.NewReader(file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Digest() != m.Digest() || got.Info != m.Info || got.K != m.K || (got.Mean == nil) != (m.Mean == nil) {
+		if got.Digest() != m.Digest() || !reflect.DeepEqual(got.Info, m.Info) || got.K != m.K || got.Threshold != m.Threshold || (got.Mean == nil) != (m.Mean == nil) {
 			t.Errorf("wrote %+v, read %+v", m.Info, got.Info)
 		}
 		if !bytes.Equal(encoded(t, got), file) {

@@ -1,10 +1,10 @@
-// Package sae holds the TopK sparse autoencoder: a model, the sparse code it makes of
+// Package sae holds the TopK sparse autoencoder and its relatives: a model, the sparse code it makes of
 // a vector, and what the code decodes to. It is small and pure: no training, no
 // files, no goroutines beyond EncodeBatch.
 //
 //	s = (x - mean)·scale                        standardised input
 //	h = W_enc (s - b_dec) + b_enc               pre-activations, one per latent
-//	z = relu(topk(h, k))                        the code
+//	z = relu(topk(h, k))                        the code; with a threshold only what exceeds it
 //	x̂ = (W_decᵀ z + b_dec)/scale + mean         reconstruction
 //
 // A Model is read-only once made: any number of goroutines may encode with it. A Code
@@ -22,7 +22,8 @@ import (
 
 // Model is a trained autoencoder. A latent is one row of Wenc and one of Wdec.
 type Model struct {
-	D, M, K    int       // width of x, number of latents, active latents per code
+	D, M, K    int       // width of x, number of latents, most active latents of a code
+	Threshold  float32   // what an activation must exceed to count; 0: being positive is enough. See below
 	Wenc, Wdec []float32 // (M,D) row-major
 	Benc       []float32 // (M)
 	Bdec       []float32 // (D), in the standardised space
@@ -30,6 +31,10 @@ type Model struct {
 	Scale      float32
 	Info       Info
 }
+
+// The kinds of autoencoders are told apart by K and Threshold. TopK has k and no threshold. One trained by BatchTopK
+// (arXiv:2412.06410) has a threshold, which gives every picture as many latents as it needs, and a K that only bounds the
+// code. A ReLU autoencoder has neither: K is M.
 
 // Info says where a model comes from. It is kept with the model and is not part of
 // its Digest.
@@ -41,6 +46,7 @@ type Info struct {
 	Rows    int    `json:"rows,omitempty"`   // rows trained on
 	Epochs  int    `json:"epochs,omitempty"` // passes over them
 	Steps   int    `json:"steps,omitempty"`
+	Levels  []int  `json:"levels,omitempty"`  // the numbers of active latents it was trained for, where they are several; see AtK
 	Config  string `json:"config,omitempty"`  // the training configuration, as JSON
 	Created string `json:"created,omitempty"` // RFC 3339, set by whoever ran the training
 
@@ -70,6 +76,9 @@ func (m *Model) Validate() error {
 	}
 	if m.K < 1 || m.K > m.M {
 		fault("k is %d with %d latents", m.K, m.M)
+	}
+	if t := float64(m.Threshold); !(t >= 0) || math.IsInf(t, 0) {
+		fault("threshold is %v, it must not be negative", m.Threshold)
 	}
 	if s := float64(m.Scale); !(s > 0) || math.IsInf(s, 0) {
 		fault("scale is %v, it must be a positive number", m.Scale)
@@ -121,11 +130,28 @@ func (m *Model) Digest() [32]byte {
 	for _, v := range []uint64{uint64(m.D), uint64(m.M), uint64(m.K), uint64(math.Float32bits(m.Scale)), uint64(len(m.Mean))} {
 		b = binary.LittleEndian.AppendUint64(b, v)
 	}
+	if m.Threshold > 0 {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(m.Threshold))
+	}
 	h.Write(b)
 	for _, t := range m.tensors() {
 		writeFloats(h, t.data) // a hash never fails to write
 	}
 	return [32]byte(h.Sum(nil))
+}
+
+// AtK returns the model with another k, which shares the tensors of m. What was trained for several k (Info.Levels) is good at
+// each of them; other TopK models lose much away from their own. A model with a threshold has no k to choose.
+func (m *Model) AtK(k int) (*Model, error) {
+	switch {
+	case m.Threshold > 0:
+		return nil, fmt.Errorf("sae: k %d: the autoencoder fires what exceeds its threshold, %g, and has no k to choose", k, m.Threshold)
+	case k < 1 || k > m.M:
+		return nil, fmt.Errorf("sae: k %d: it must be from 1 to the %d latents", k, m.M)
+	}
+	at := *m
+	at.K = k
+	return &at, nil
 }
 
 // Fold returns the same autoencoder with the standardisation folded into its tensors,

@@ -1,9 +1,12 @@
 package sae
 
 import (
+	"cmp"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -164,5 +167,57 @@ not a valid model: b_enc has 3 numbers, (1,6) needs 6
 not a valid model: W_dec row 1 column 1 is +Inf`
 	if err := m.Validate(); err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// TestThreshold: a model with a threshold fires all that exceeds it, the strongest k where they are more.
+func TestThreshold(t *testing.T) {
+	for _, most := range []int{21, 3} {
+		m := tiny(6, 9, 21, most)
+		m.Threshold = 0.5
+		x := rows(6, 50, m.D)
+		batch := m.EncodeBatch(nil, x, 3)
+		full := 0
+		for i, c := range batch {
+			h := m.Activations(nil, x[i*m.D:(i+1)*m.D])
+			var above []float32
+			for _, v := range h {
+				if v > 0.5 {
+					above = append(above, v)
+				}
+			}
+			slices.SortFunc(above, func(a, b float32) int { return cmp.Compare(b, a) })
+			above = above[:min(most, len(above))]
+			got := slices.Clone(c.Acts)
+			slices.SortFunc(got, func(a, b float32) int { return cmp.Compare(b, a) })
+			if !slices.Equal(got, above) {
+				t.Errorf("row %d fires %v, want %v", i, got, above)
+			}
+			full += len(above)
+		}
+		if full == 0 {
+			t.Error("nothing exceeds the threshold")
+		}
+	}
+}
+
+func TestAtK(t *testing.T) {
+	m := tiny(6, 9, 21, 4)
+	at, err := m.AtK(7)
+	if err != nil || at.K != 7 || m.K != 4 || &at.Wenc[0] != &m.Wenc[0] {
+		t.Errorf("at k 7: %+v, %v", at, err)
+	}
+	for _, k := range []int{0, 22} {
+		if _, err := m.AtK(k); err == nil || !strings.Contains(err.Error(), "from 1 to the 21 latents") {
+			t.Errorf("k %d: %v", k, err)
+		}
+	}
+	m.Threshold = 1
+	if _, err := m.AtK(7); err == nil || !strings.Contains(err.Error(), "threshold") {
+		t.Errorf("with a threshold: %v", err)
+	}
+	m.Threshold = -1
+	if err := m.Validate(); !errors.Is(err, ErrModel) {
+		t.Errorf("threshold -1: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/saedb/saedb/internal/safetensors"
 	"github.com/saedb/saedb/internal/vec"
@@ -19,7 +20,7 @@ const (
 // saelensHeader is what we write into, and need of, cfg.json (SAELens version 6).
 type saelensHeader struct {
 	Architecture         string          `json:"architecture"`
-	K                    int             `json:"k"`
+	K                    int             `json:"k,omitempty"` // of topk alone
 	DIn                  int             `json:"d_in"`
 	DSae                 int             `json:"d_sae"`
 	DType                string          `json:"dtype"`
@@ -40,10 +41,14 @@ func WriteSAELens(m *Model, create func(name string) (io.WriteCloser, error)) er
 		return fmt.Errorf("sae: write SAELens folder: %w", err)
 	}
 	f := m.Fold()
+	architecture, k, meta := "topk", f.K, `{"sae_lens_version": "6.0.0"}`
+	if f.Threshold > 0 {
+		architecture, k, meta = "jumprelu", 0, fmt.Sprintf(`{"sae_lens_version": "6.0.0", "saedb_most_active": %d}`, f.K)
+	}
 	cfg, err := json.MarshalIndent(saelensHeader{
-		Architecture: "topk", K: f.K, DIn: f.D, DSae: f.M, DType: "float32", Device: "cpu", ApplyBDecToInput: true,
+		Architecture: architecture, K: k, DIn: f.D, DSae: f.M, DType: "float32", Device: "cpu", ApplyBDecToInput: true,
 		NormalizeActivations: "none", ReshapeActivations: "none",
-		Metadata: json.RawMessage(`{"sae_lens_version": "6.0.0"}`),
+		Metadata: json.RawMessage(meta),
 	}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("sae: write SAELens folder: %w", err)
@@ -53,14 +58,17 @@ func WriteSAELens(m *Model, create func(name string) (io.WriteCloser, error)) er
 	t.PutF32("W_dec", f.Wdec, f.M, f.D)
 	t.PutF32("b_enc", f.Benc, f.M)
 	t.PutF32("b_dec", f.Bdec, f.D)
+	if f.Threshold > 0 {
+		t.PutF32("threshold", slices.Repeat([]float32{f.Threshold}, f.M), f.M)
+	}
 	if err := writeFolder(create, saelensConfig, cfg, saelensWeights, &t); err != nil {
 		return fmt.Errorf("sae: write SAELens folder: %w", err)
 	}
 	return nil
 }
 
-// ReadSAELens reads a model from a SAELens folder of version 6: of the architecture topk, or standard, which becomes a TopK
-// model whose k is all latents. Other files of the folder, such as sparsity.safetensors, are not looked at.
+// ReadSAELens reads a model from a SAELens folder of version 6: of the architecture topk, of jumprelu with one threshold for
+// all latents, or standard, which becomes a model whose k is all latents. Other files of the folder, such as sparsity.safetensors, are not looked at.
 func ReadSAELens(dir fs.FS) (*Model, error) {
 	m, err := readSAELens(dir)
 	if err != nil {
@@ -75,10 +83,10 @@ func readSAELens(dir fs.FS) (*Model, error) {
 		return nil, err
 	}
 	switch {
-	case cfg.Architecture == "jumprelu" || cfg.Architecture == "batchtopk":
-		return nil, fmt.Errorf("%w: architecture %q, whose latents fire above thresholds of their own; only topk and standard are read", ErrModel, cfg.Architecture)
-	case cfg.Architecture != "topk" && cfg.Architecture != "standard":
-		return nil, fmt.Errorf("%w: architecture %q; only topk and standard are read", ErrModel, cfg.Architecture)
+	case cfg.Architecture == "batchtopk":
+		return nil, fmt.Errorf("%w: architecture %q, in training; SAELens saves it for inference as jumprelu", ErrModel, cfg.Architecture)
+	case cfg.Architecture != "topk" && cfg.Architecture != "standard" && cfg.Architecture != "jumprelu":
+		return nil, fmt.Errorf("%w: architecture %q; only topk, jumprelu and standard are read", ErrModel, cfg.Architecture)
 	case cfg.NormalizeActivations != "none" && cfg.NormalizeActivations != "":
 		return nil, fmt.Errorf("%w: normalize_activations %q; fold it into the weights first", ErrModel, cfg.NormalizeActivations)
 	case cfg.ReshapeActivations != "none" && cfg.ReshapeActivations != "":
@@ -90,8 +98,14 @@ func readSAELens(dir fs.FS) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Architecture == "standard" { // relu alone: as many latents may fire as there are
+	if cfg.Architecture != "topk" { // as many latents may fire as there are, unless our own metadata bound them
 		cfg.K = cfg.DSae
+		var own struct {
+			Most int `json:"saedb_most_active"`
+		}
+		if json.Unmarshal(cfg.Metadata, &own) == nil && own.Most > 0 {
+			cfg.K = own.Most
+		}
 	}
 	m := &Model{D: cfg.DIn, M: cfg.DSae, K: cfg.K, Scale: 1, Info: Info{Name: "saelens"}}
 	for _, f := range []struct {
@@ -101,6 +115,11 @@ func readSAELens(dir fs.FS) (*Model, error) {
 	}{{"W_enc", &m.Wenc, []int{m.D, m.M}}, {"W_dec", &m.Wdec, []int{m.M, m.D}}, {"b_enc", &m.Benc, []int{m.M}}, {"b_dec", &m.Bdec, []int{m.D}}} {
 		if *f.to, err = t.F32(f.name, f.shape...); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrModel, saelensWeights, err)
+		}
+	}
+	if cfg.Architecture == "jumprelu" {
+		if m.Threshold, err = oneThreshold(t, m.M); err != nil {
+			return nil, err
 		}
 	}
 	m.Wenc = transpose(m.Wenc, m.D, m.M)
@@ -113,6 +132,20 @@ func readSAELens(dir fs.FS) (*Model, error) {
 		m.unitDecoder()
 	}
 	return m, m.Validate()
+}
+
+// oneThreshold reads the threshold that all latents have.
+func oneThreshold(t *safetensors.File, latents int) (float32, error) {
+	all, err := t.F32("threshold", latents)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s: %w", ErrModel, saelensWeights, err)
+	}
+	for l, v := range all {
+		if v != all[0] {
+			return 0, fmt.Errorf("%w: latent 0 has the threshold %v and latent %d has %v; only one for all is read, as BatchTopK leaves it", ErrModel, all[0], l, v)
+		}
+	}
+	return all[0], nil
 }
 
 // unitDecoder brings decoder rows to norm 1 and multiplies activations by what their norm was: the same reconstruction, with

@@ -99,8 +99,9 @@ func TestReadSAELensWithoutBDecOnTheInput(t *testing.T) {
 
 func TestReadSAELensRefuses(t *testing.T) {
 	for _, c := range []struct{ name, old, new, says string }{
-		{"another architecture", `"topk"`, `"gated"`, "only topk and standard"},
-		{"an architecture of thresholds", `"topk"`, `"jumprelu"`, "thresholds"},
+		{"another architecture", `"topk"`, `"gated"`, "only topk, jumprelu and standard"},
+		{"an architecture of thresholds without any", `"topk"`, `"jumprelu"`, "threshold"},
+		{"batches cut as a whole", `"topk"`, `"batchtopk"`, "saves it for inference as jumprelu"},
 		{"normalised activations", `"normalize_activations": "none"`, `"normalize_activations": "layer_norm"`, "fold it"},
 		{"another width", `"d_in": 9`, `"d_in": 8`, "has shape [9 21], not [8 21]"},
 		{"no latents", `"d_sae": 21`, `"d_sae": 0`, "out of range"},
@@ -119,6 +120,27 @@ func TestReadSAELensRefuses(t *testing.T) {
 	}
 	if _, err := ReadSAELens(fstest.MapFS{}); err == nil {
 		t.Error("an empty folder was read")
+	}
+}
+
+// TestSAELensKeepsAThreshold: what BatchTopK trained is jumprelu there, with the same threshold for all latents.
+func TestSAELensKeepsAThreshold(t *testing.T) {
+	m := tiny(12, 9, 21, 6)
+	m.Threshold = 0.4
+	dir := folder{fstest.MapFS{}}
+	if err := WriteSAELens(m, dir.create); err != nil {
+		t.Fatal(err)
+	}
+	cfg := string(dir.MapFS[saelensConfig].Data)
+	if !strings.Contains(cfg, `"architecture": "jumprelu"`) || strings.Contains(cfg, `"k"`) {
+		t.Errorf("cfg.json of a model with a threshold:\n%s", cfg)
+	}
+	got, err := ReadSAELens(dir.MapFS)
+	if err != nil || got.Digest() != m.Fold().Digest() {
+		t.Errorf("read another model, or %v", err)
+	}
+	if err := WriteSparsify(m, folder{fstest.MapFS{}}.create); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), "threshold") {
+		t.Errorf("sparsify took a threshold: %v", err)
 	}
 }
 

@@ -35,6 +35,9 @@ func WriteSparsify(m *Model, create func(name string) (io.WriteCloser, error)) e
 	if err := m.Validate(); err != nil {
 		return fmt.Errorf("sae: write sparsify folder: %w", err)
 	}
+	if m.Threshold > 0 {
+		return fmt.Errorf("sae: write sparsify folder: %w: it fires what exceeds a threshold, and sparsify knows topk alone; write a SAELens folder", ErrModel)
+	}
 	f := m.Fold()
 	cfg, err := json.MarshalIndent(sparsifyHeader{
 		Activation: "topk", ExpansionFactor: max(1, f.M/f.D), NumLatents: f.M, K: f.K, DIn: f.D,

@@ -25,6 +25,11 @@ func (s *Selector) TopPositive(dst []uint32, h []float32, k int) []uint32 {
 	return s.above(dst, h, k, key(0))
 }
 
+// TopAbove is TopK among the values above least.
+func (s *Selector) TopAbove(dst []uint32, h []float32, k int, least float32) []uint32 {
+	return s.above(dst, h, k, key(least))
+}
+
 // above chooses among the values whose key is larger than floor.
 //
 // The k-th largest key becomes a threshold; a second pass takes all that is above it
