@@ -35,8 +35,8 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 	if err := init.Validate(); err != nil {
 		return nil, fmt.Errorf("train: initial model: %w", err)
 	}
-	if init.M != cfg.Latents || init.K != cfg.K {
-		return nil, fmt.Errorf("train: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.K)
+	if init.M != cfg.Latents || init.K != cfg.mostActive() {
+		return nil, fmt.Errorf("train: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.mostActive())
 	}
 	m := init.Clone()
 	b := &cpu{
@@ -49,9 +49,13 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 		levels:  cfg.levels(),
 		weights: cfg.levelWeights(),
 	}
-	b.own = slices.Index(b.levels, cfg.K)
+	b.own = len(b.levels) - 1
+	if len(cfg.Levels) > 0 {
+		b.own = slices.Index(b.levels, cfg.K)
+	}
+	b.total = cfg.Steps(init.Info.Rows)
 	if cfg.Revive > 0 {
-		b.reviveUntil = cfg.Steps(init.Info.Rows) * 4 / 5
+		b.reviveUntil = b.total * 4 / 5
 	}
 	return b, nil
 }
@@ -63,13 +67,15 @@ type cpu struct {
 	enc, dec, benc, bdec moments
 	idle                 []int64 // per latent: steps since it last fired
 	steps                int     // done
+	threshold            float64 // of BatchTopK
 
 	epoch       int // steps of an epoch
+	total       int // steps of the run
 	reviveUntil int // the step from which on nothing is revived
 
 	levels  []int     // numbers of active latents that are trained for
 	weights []float64 // of the levels in the loss
-	own     int       // the level of the model's K
+	own     int       // the level of the model's K, with prefixes of all latents
 
 	workers []worker
 	c       []float32 // (B,D): x - b_dec
@@ -81,6 +87,16 @@ type cpu struct {
 	list    lists
 	pull    []float32 // per run of latents, (D): their share of the gradient of b_dec
 	gBdec   []float32
+	flat    []float32 // activations of a whole batch, for BatchTopK
+	kept    []uint32  // which of them fire
+
+	// Of the silent latents, where there are any and AuxK is asked for.
+	dead    []uint32
+	rest    []float32 // (B,D): what the code leaves of a row
+	aux     []ladder  // (B)
+	auxE    []float32 // (B,D): gradient of the auxiliary loss by their reconstruction
+	auxRow  []float64 // (B)
+	auxList lists
 }
 
 // moments is the first and second moment of AdamW for one tensor.
@@ -95,6 +111,8 @@ type worker struct {
 	sel        vec.Selector
 	dv         []float32 // gradient by the activations of one latent
 	gEnc, gDec []float32 // gradient rows of one latent
+	quiet      []float32 // pre-activations of the silent latents
+	chosen     []uint32
 }
 
 // Step does one step of training; see Backend.
@@ -105,17 +123,35 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 		return StepResult{}, fmt.Errorf("train: a batch of %d numbers is not rows of width %d", len(batch), d)
 	}
 	b.fit(n)
-	vec.Parallel(b.cfg.Threads, n, rowRun, func(w, lo, hi int) { b.forward(&b.workers[w], batch, lo, hi) })
+	b.listDead()
+	k := b.cfg.active(b.steps, b.total)
+	least := float32(0)
+	if b.cfg.Variant == batchTopK {
+		vec.Parallel(b.cfg.Threads, n, rowRun, func(w, lo, hi int) { b.encode(&b.workers[w], batch, lo, hi, max(k, b.model.K)) })
+		least = b.share(k)
+		vec.Parallel(b.cfg.Threads, n, rowRun, func(w, lo, hi int) { b.decode(&b.workers[w], lo, hi) })
+	} else {
+		vec.Parallel(b.cfg.Threads, n, rowRun, func(w, lo, hi int) {
+			b.encode(&b.workers[w], batch, lo, hi, k)
+			b.decode(&b.workers[w], lo, hi)
+		})
+	}
 	res := b.measure(batch)
+	res.Loss += b.auxLoss()
 	if math.IsNaN(res.Loss) || math.IsInf(res.Loss, 0) {
 		return res, fmt.Errorf("train: step %d: %w; a smaller learning rate than %g may help", b.steps+1, ErrLoss, lr)
 	}
 	b.list.build(b.codes, b.model.M, len(b.levels))
+	clip := b.clipping(n)
 	b.steps++
+	b.follow(least)
 	opt := newAdamW(b.cfg, lr, b.cfg.WeightDecay, b.steps)
 	encOpt := newAdamW(b.cfg, lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps)
-	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], &opt, &encOpt, lo, hi) })
-	b.updateBias(&opt, n)
+	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], &opt, &encOpt, clip, lo, hi) })
+	b.biasGradient(n)
+	vec.Scale(b.gBdec, clip)
+	opt.step(b.model.Bdec, b.bdec.m, b.bdec.v, b.gBdec)
+	b.spread(lr)
 	b.countIdle(&res)
 	if b.steps < b.reviveUntil {
 		res.Revived = b.revive()
@@ -136,6 +172,9 @@ func (b *cpu) fit(n int) {
 		b.in = make([]float32, n*d)
 	}
 	b.codes = make([]ladder, n)
+	if b.cfg.AuxK > 0 {
+		b.rest, b.aux, b.auxE, b.auxRow = make([]float32, n*d), make([]ladder, n), make([]float32, n*d), make([]float64, n)
+	}
 	for w := range b.workers {
 		b.workers[w] = worker{
 			h: make([]float32, rowRun*b.model.M), sum: make([]float32, d), dv: make([]float32, n),
@@ -144,8 +183,8 @@ func (b *cpu) fit(n int) {
 	}
 }
 
-// forward encodes and decodes rows lo to hi of the batch: codes, loss and E = ∂L/∂x̂.
-func (b *cpu) forward(w *worker, batch []float32, lo, hi int) {
+// encode finds the codes of rows lo to hi of the batch, of at most k latents each.
+func (b *cpu) encode(w *worker, batch []float32, lo, hi, k int) {
 	m, d, latents := b.model, b.model.D, b.model.M
 	c := b.c[lo*d : hi*d]
 	for i, x := range batch[lo*d : hi*d] {
@@ -160,26 +199,38 @@ func (b *cpu) forward(w *worker, batch []float32, lo, hi int) {
 	}
 	h := w.h[:(hi-lo)*latents]
 	vec.Product(h, in, m.Wenc, d)
-	last := b.levels[len(b.levels)-1]
 	for i := lo; i < hi; i++ {
 		pre := h[(i-lo)*latents : (i-lo+1)*latents]
 		for l, v := range m.Benc {
 			pre[l] += v
 		}
 		code := &b.codes[i]
-		code.Latents = w.sel.TopPositive(code.Latents[:0], pre, last)
+		code.Latents = w.sel.TopPositive(code.Latents[:0], pre, k)
 		code.Acts = code.Acts[:0]
 		for _, l := range code.Latents {
 			code.Acts = append(code.Acts, pre[l])
 		}
-		code.climb(b.levels)
-		b.decode(w, i)
+		if len(b.dead) > 0 {
+			b.auxCode(w, i, pre)
+		}
 	}
 }
 
-// decode reconstructs a row at every level, each beginning with what the one below has: loss and E = ∂L/∂x̂. A latent is in the codes of its
+// decode reconstructs rows lo to hi of the batch: loss and E = ∂L/∂x̂.
+func (b *cpu) decode(w *worker, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		if len(b.cfg.Prefixes) > 0 {
+			b.codes[i].split(b.levels)
+		} else {
+			b.codes[i].climb(b.levels)
+		}
+		b.decodeRow(w, i)
+	}
+}
+
+// decodeRow reconstructs a row at every level, each beginning with what the one below has: loss and E = ∂L/∂x̂. A latent is in the codes of its
 // own level and of all above it, so that what it is to hear is the sum over those.
-func (b *cpu) decode(w *worker, i int) {
+func (b *cpu) decodeRow(w *worker, i int) {
 	d, n := b.model.D, len(b.levels)
 	c, at := b.c[i*d:(i+1)*d], func(level int) []float32 { return b.e[(i*n+level)*d:][:d] }
 	clear(w.sum)
@@ -197,6 +248,17 @@ func (b *cpu) decode(w *worker, i int) {
 		b.loss[i] += weight * sum
 		if level == b.own {
 			b.ownLoss[i] = sum
+			if len(b.dead) > 0 {
+				rest := b.rest[i*d : (i+1)*d]
+				for j, v := range w.sum {
+					rest[j] = c[j] - v
+				}
+			}
+		}
+	}
+	if b.cfg.L1 > 0 {
+		for _, a := range b.codes[i].Acts {
+			b.loss[i] += b.cfg.L1 * float64(d) * float64(a) // measure divides by B·D
 		}
 	}
 	for level := n - 2; level >= 0; level-- {
@@ -212,7 +274,11 @@ func (b *cpu) measure(batch []float32) StepResult {
 	for i, l := range b.loss {
 		sum += l
 		own += b.ownLoss[i]
-		res.Active += min(b.codes[i].Len(), b.model.K)
+		active := b.codes[i].Len()
+		if len(b.cfg.Levels) > 0 {
+			active = min(active, b.cfg.K)
+		}
+		res.Active += active
 	}
 	res.Loss = sum / float64(n*d)
 	spread := 0.0
@@ -270,36 +336,67 @@ func (s *lists) of(l int) (rows, heard []int32, acts []float32) {
 	return s.rows[from:to], s.heard[from:to], s.acts[from:to]
 }
 
-// update builds the gradients of the latents lo to hi and moves their weights.
+// gradients builds the gradients of a latent's rows in w, adds to pull what its input takes back from the gradient of b_dec, and
+// returns the gradient of its bias.
 //
 //	∂L/∂W_dec[l] = Σ z_il E_i     ∂L/∂z_il = E_i·W_dec[l] = δ_il
 //	∂L/∂W_enc[l] = Σ δ_il in_i    ∂L/∂b_enc[l] = Σ δ_il
 //
-// It leaves Σ_l b_enc gradient · W_enc[l] in pull: what the latents' inputs take back
-// from the gradient of b_dec.
-func (b *cpu) update(w *worker, opt, encOpt *adamw, lo, hi int) {
+// with L1/B more in δ where there is a penalty. Where decoder rows keep norm 1, what would change it is taken out of theirs.
+func (b *cpu) gradients(w *worker, l int, pull []float32) (gB float32) {
 	m, d := b.model, b.model.D
-	pull := b.pull[lo/latentRun*d:][:d]
+	enc, dec := m.Wenc[l*d:(l+1)*d], m.Wdec[l*d:(l+1)*d]
+	clear(w.gEnc)
+	clear(w.gDec)
+	hear := func(list *lists, e []float32, penalty float32) {
+		rows, heard, acts := list.of(l)
+		if len(rows) == 0 {
+			return
+		}
+		dv := w.dv[:len(rows)]
+		products(dv, dec, e, heard)
+		combine(w.gDec, acts, e, heard)
+		if penalty > 0 {
+			for i := range dv {
+				dv[i] += penalty
+			}
+		}
+		combine(w.gEnc, dv, b.in, rows)
+		for _, v := range dv {
+			gB += v
+		}
+	}
+	hear(&b.list, b.e, float32(b.cfg.L1/float64(len(b.codes))))
+	if len(b.dead) > 0 {
+		hear(&b.auxList, b.auxE, 0)
+	}
+	if gB != 0 {
+		vec.Axpy(pull, gB, enc)
+	}
+	if b.cfg.UnitDecoder {
+		vec.Axpy(w.gDec, -vec.Dot(w.gDec, dec), dec)
+	}
+	return gB
+}
+
+// pullOf is where the run of latents that begins at lo leaves Σ_l b_enc gradient · W_enc[l].
+func (b *cpu) pullOf(lo int) []float32 {
+	d := b.model.D
+	return b.pull[lo/latentRun*d:][:d]
+}
+
+// update moves the weights of the latents lo to hi along their gradients, each multiplied by clip.
+func (b *cpu) update(w *worker, opt, encOpt *adamw, clip float32, lo, hi int) {
+	m, d := b.model, b.model.D
+	pull := b.pullOf(lo)
 	clear(pull)
-	gB := [1]float32{}
 	for l := lo; l < hi; l++ {
 		enc, dec := m.Wenc[l*d:(l+1)*d], m.Wdec[l*d:(l+1)*d]
-		rows, heard, acts := b.list.of(l)
-		clear(w.gEnc)
-		clear(w.gDec)
-		gB[0] = 0
-		if len(rows) > 0 {
-			dv := w.dv[:len(rows)]
-			products(dv, dec, b.e, heard)
-			combine(w.gDec, acts, b.e, heard)
-			combine(w.gEnc, dv, b.in, rows)
-			for _, v := range dv {
-				gB[0] += v
-			}
-			vec.Axpy(pull, gB[0], enc)
-		}
-		if b.cfg.UnitDecoder {
-			vec.Axpy(w.gDec, -vec.Dot(w.gDec, dec), dec)
+		gB := [1]float32{b.gradients(w, l, pull)}
+		if clip < 1 {
+			vec.Scale(w.gEnc, clip)
+			vec.Scale(w.gDec, clip)
+			gB[0] *= clip
 		}
 		encOpt.step(enc, b.enc.m[l*d:], b.enc.v[l*d:], w.gEnc)
 		opt.step(dec, b.dec.m[l*d:], b.dec.v[l*d:], w.gDec)
@@ -337,9 +434,9 @@ func combine(y, a, x []float32, rows []int32) {
 	}
 }
 
-// updateBias moves b_dec, which is both added to the output and taken from the input:
-// its gradient is Σ E_i - Σ_l (∂L/∂b_enc[l]) W_enc[l].
-func (b *cpu) updateBias(opt *adamw, n int) {
+// biasGradient computes the gradient of b_dec, which is both added to the output and taken from the input:
+// Σ E_i - Σ_l (∂L/∂b_enc[l]) W_enc[l].
+func (b *cpu) biasGradient(n int) {
 	d := b.model.D
 	clear(b.gBdec)
 	for i := range n {
@@ -348,7 +445,6 @@ func (b *cpu) updateBias(opt *adamw, n int) {
 	for at := 0; at < len(b.pull); at += d {
 		vec.Axpy(b.gBdec, -1, b.pull[at:at+d])
 	}
-	opt.step(b.model.Bdec, b.bdec.m, b.bdec.v, b.gBdec)
 }
 
 // countIdle brings the counters of silence up to date.
@@ -369,7 +465,7 @@ func (b *cpu) countIdle(res *StepResult) {
 // Model returns a copy of the model as it is now.
 func (b *cpu) Model() *sae.Model {
 	m := b.model.Clone()
-	m.Info.Steps = b.steps
+	b.finish(m)
 	return m
 }
 
@@ -384,6 +480,9 @@ func (b *cpu) State() (*safetensors.File, error) {
 	}
 	f.PutI64("idle", b.idle)
 	f.PutI64("steps", []int64{int64(b.steps)})
+	if b.cfg.Variant == batchTopK {
+		f.PutI64("threshold", []int64{int64(math.Float64bits(b.threshold))})
+	}
 	return f, nil
 }
 
@@ -397,6 +496,12 @@ func (b *cpu) Restore(f *safetensors.File) error {
 	if err != nil {
 		return fmt.Errorf("train: restore: %w", err)
 	}
+	threshold := []int64{0}
+	if b.cfg.Variant == batchTopK {
+		if threshold, err = f.I64("threshold", 1); err != nil {
+			return fmt.Errorf("train: restore: %w", err)
+		}
+	}
 	read := map[string][]float32{}
 	for name, t := range b.tensors() {
 		if read[name], err = f.F32(name, len(t)); err != nil {
@@ -408,6 +513,7 @@ func (b *cpu) Restore(f *safetensors.File) error {
 	}
 	copy(b.idle, idle)
 	b.steps = int(steps[0])
+	b.threshold = math.Float64frombits(uint64(threshold[0]))
 	return nil
 }
 

@@ -45,10 +45,11 @@ func (s subset) Row(i int) []float32 { return s.Dataset.Row(s.rows[i]) }
 // Streams of random numbers that one seed gives: each use has its own, so that none
 // shifts another.
 const (
-	streamInit  = 1 << 32
-	streamSplit = 2 << 32
-	streamEpoch = 3 << 32 // plus the epoch
-	streamNoise = 4 << 32
+	streamInit   = 1 << 32
+	streamSplit  = 2 << 32
+	streamEpoch  = 3 << 32 // plus the epoch
+	streamNoise  = 4 << 32
+	streamSpread = 5 << 32
 )
 
 // Split divides the rows 0..n-1 at random into those to train on and those kept back

@@ -26,7 +26,7 @@ func Init(cfg Config, data Dataset) (*sae.Model, error) {
 	}
 	mean, spread := meanAndSpread(data)
 	m := &sae.Model{
-		D: d, M: cfg.Latents, K: cfg.K, Scale: float32(cfg.InputNorm),
+		D: d, M: cfg.Latents, K: cfg.mostActive(), Scale: float32(cfg.InputNorm),
 		Wdec: make([]float32, cfg.Latents*d), Benc: make([]float32, cfg.Latents), Bdec: make([]float32, d),
 	}
 	if cfg.Standardise {

@@ -10,8 +10,11 @@ import (
 // maxLevels is how many levels fit into the byte in which a latent of a code keeps its own.
 const maxLevels = 64
 
-// levels are the numbers of active latents that a configuration trains for.
+// levels are the numbers of active latents, or with prefixes of latents, that a configuration trains for.
 func (c Config) levels() []int {
+	if len(c.Prefixes) > 0 {
+		return c.Prefixes
+	}
 	if len(c.Levels) == 0 {
 		return []int{c.K}
 	}
@@ -41,6 +44,18 @@ type ladder struct {
 	sae.Code         // all of it, ascending latents
 	level    []uint8 // of each latent: the first level whose code holds it
 	order    []int32 // scratch
+}
+
+// split finds the level of each latent of the code where levels are numbers of latents, the first of all.
+func (c *ladder) split(prefixes []int) {
+	c.level = c.level[:0]
+	at := 0
+	for _, l := range c.Latents { // ascending
+		for int(l) >= prefixes[at] {
+			at++
+		}
+		c.level = append(c.level, uint8(at))
+	}
 }
 
 // climb finds the level of each latent of the code: by falling activation, of equal ones the lower latent first, as TopK chooses.
