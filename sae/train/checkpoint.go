@@ -34,6 +34,8 @@ type position struct {
 	Step   int             `json:"step"` // steps done
 	FVU    float64         `json:"fvu"`  // running mean
 	Seen   int             `json:"seen"` // steps in it
+
+	Watched watched `json:"watched,omitzero"`
 }
 
 // average takes one more step into the running FVU.
@@ -56,6 +58,7 @@ func (p *position) write(w io.Writer, cfg Config, b Backend) error {
 	if err != nil {
 		return fmt.Errorf("train: write checkpoint: %w", err)
 	}
+	p.Watched.store(state)
 	sum := sha256.New()
 	both := io.MultiWriter(w, sum)
 	lead := binary.LittleEndian.AppendUint32([]byte(checkpointMagic), checkpointVersion)
@@ -94,6 +97,9 @@ func (p *position) restore(r io.Reader, cfg Config, b Backend) error {
 		return fmt.Errorf("train: read checkpoint: %w: it belongs to other rows; train on the same rows in the same order, or start anew", ErrCheckpoint)
 	}
 	if err := b.Restore(state); err != nil {
+		return fmt.Errorf("train: read checkpoint: %w: %w", ErrCheckpoint, err)
+	}
+	if err := was.Watched.load(state, b.Model()); err != nil {
 		return fmt.Errorf("train: read checkpoint: %w: %w", ErrCheckpoint, err)
 	}
 	*p = was

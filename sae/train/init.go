@@ -13,7 +13,7 @@ import (
 
 // Init returns the untrained model a run begins with: encoder rows of random
 // direction and norm 1, no latent bias, and b_dec at the mean of the standardised
-// data. The decoder rows equal the encoder's where cfg keeps them at norm 1, else
+// data, or where cfg.Bias says. The decoder rows equal the encoder's where cfg keeps them at norm 1, else
 // they are those times the one number that makes the untrained reconstruction fit
 // best. Mean and Scale are the standardisation that cfg asks for, measured on data.
 func Init(cfg Config, data Dataset) (*sae.Model, error) {
@@ -38,10 +38,9 @@ func Init(cfg Config, data Dataset) (*sae.Model, error) {
 		for j, v := range mean {
 			m.Mean[j] = float32(v)
 		}
-	} else {
-		for j, v := range mean {
-			m.Bdec[j] = float32(v * cfg.InputNorm)
-		}
+	}
+	if err := placeBias(cfg, m, data, mean); err != nil {
+		return nil, err
 	}
 	r := rand.New(rand.NewPCG(cfg.Seed, streamInit))
 	for l := range m.M {

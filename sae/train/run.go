@@ -21,6 +21,7 @@ type Step struct {
 	Dead          int     // latents that have not fired for an epoch
 	Revived       int     // dead latents given a new start in this step
 	Rate          float64 // vectors per second since Run began
+	Held          float64 // FVU of the watched rows, in the last step of an epoch; else 0
 }
 
 // Option observes a run; see OnStep, Checkpoint and ResumeFrom.
@@ -31,6 +32,7 @@ type options struct {
 	every  int
 	save   func(write func(io.Writer) error) error
 	resume io.Reader
+	watch  Dataset
 }
 
 // OnStep has f called after every step. An error stops the run, which returns it.
@@ -48,7 +50,7 @@ func Checkpoint(every int, save func(write func(io.Writer) error) error) Option 
 func ResumeFrom(r io.Reader) Option { return func(o *options) { o.resume = r } }
 
 // Run trains b on all rows of data: cfg.Epochs passes, each in an order of its own,
-// with a learning rate that falls along half a cosine. It returns the trained model.
+// with the learning rates of its schedule. It returns the trained model.
 //
 // When ctx ends, Run finishes the step, writes a checkpoint if there is a place for
 // one, and returns the context's error. A loss that is not finite is ErrLoss; the last
@@ -69,6 +71,12 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 	model := b.Model()
 	if data.Dim() != model.D {
 		return nil, fmt.Errorf("train: rows of width %d for a model of width %d", data.Dim(), model.D)
+	}
+	if cfg.Patience > 0 && (o.watch == nil || o.watch.Len() == 0) {
+		return nil, fmt.Errorf("train: patience of %d epochs and no rows to watch; keep some back, or leave patience at 0", cfg.Patience)
+	}
+	if o.watch != nil && o.watch.Len() > 0 && o.watch.Dim() != model.D {
+		return nil, fmt.Errorf("train: watched rows of width %d for a model of width %d", o.watch.Dim(), model.D)
 	}
 	place := position{}
 	if o.resume != nil || o.save != nil {
@@ -111,15 +119,23 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 		}
 		place.Step = step + 1
 		place.average(res.FVU, perEpoch)
+		held, enough := 0.0, false
+		if at == perEpoch-1 && o.watch != nil && o.watch.Len() > 0 {
+			enough = place.Watched.look(cfg, o.watch, b.Model(), epoch+1)
+			held = place.Watched.FVU
+		}
 		if o.onStep != nil {
 			err := o.onStep(Step{
 				Step: place.Step, Steps: steps, Epoch: epoch + 1, Epochs: cfg.Epochs, LR: lr,
 				Loss: res.Loss, FVU: place.FVU, L0: float64(res.Active) / float64(batch), Dead: res.Dead, Revived: res.Revived,
-				Rate: float64((place.Step-first)*batch) / time.Since(begun).Seconds(),
+				Rate: float64((place.Step-first)*batch) / time.Since(begun).Seconds(), Held: held,
 			})
 			if err != nil {
 				return nil, err
 			}
+		}
+		if enough {
+			break
 		}
 		if o.every > 0 && place.Step%o.every == 0 && place.Step < steps {
 			if err := save(); err != nil {
@@ -127,8 +143,7 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 			}
 		}
 	}
-	model = b.Model()
-	model.Info.Steps = steps
+	model = place.Watched.result(b.Model())
 	return model, model.Validate()
 }
 

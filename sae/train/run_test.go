@@ -53,13 +53,16 @@ func TestRunLearns(t *testing.T) {
 }
 
 func TestRunContinuesWhereItWasStopped(t *testing.T) {
-	revived, noisy, nested := small(), small(), small()
+	all := variants()
+	revived := small()
 	revived.Revive = 0.5
-	noisy.Noise, noisy.EncoderDecay, noisy.Revive = 0.4, 1, 0.5
-	nested.Levels = []int{3, 7, 30}
-	for name, cfg := range map[string]Config{"plain": small(), "revived": revived, "noise and decay": noisy, "nested": nested} {
+	all["revived"] = revived
+	for name, cfg := range all {
 		want := trainAll(t, cfg).Digest()
-		for _, stop := range []int{1, 7, 8, 9, 23} { // in the middle and at the ends of epochs
+		for _, stop := range []int{1, 8, 23} { // in the middle and at the ends of epochs
+			if stop >= cfg.Steps(300) {
+				continue
+			}
 			var saved bytes.Buffer
 			ctx, cancel := context.WithCancel(context.Background())
 			data, _, b := begin(t, cfg)
@@ -206,5 +209,123 @@ func TestInitRefusesDataThatTeachNothing(t *testing.T) {
 	}
 	if _, err := Init(cfg, Rows{D: 2, X: []float32{1, float32(math.NaN()), 1, 2}}); err == nil {
 		t.Error("NaN was accepted")
+	}
+}
+
+// TestRunStopsWhenWatchedRowsAreNoLongerBetter: with a rate that ruins the model in the end, the best model comes back, and a run
+// that was stopped on the way ends the same.
+func TestRunStopsWhenWatchedRowsAreNoLongerBetter(t *testing.T) {
+	cfg := small()
+	cfg.Epochs, cfg.Patience, cfg.Noise, cfg.Schedule = 60, 2, 3, "constant"
+	held := clusters(cfg.Seed, 80, 40)
+	var fvus []float64
+	keep := OnStep(func(s Step) error {
+		if s.Held != 0 {
+			fvus = append(fvus, s.Held)
+		}
+		return nil
+	})
+	m := trainAll(t, cfg, Watch(held), keep)
+	best := slices.Index(fvus, slices.Min(fvus))
+	if len(fvus) >= cfg.Epochs || len(fvus) != best+1+cfg.Patience {
+		t.Fatalf("seed %d: %d epochs, the best was %d: %v", cfg.Seed, len(fvus), best+1, fvus)
+	}
+	if got := Measure(m, held, 1).FVUBatch; got != fvus[best] {
+		t.Errorf("seed %d: the model that came back has a FVU of %v, the best had %v", cfg.Seed, got, fvus[best])
+	}
+	perEpoch := cfg.stepsPerEpoch(300)
+	if m.Info.Steps != (best+1)*perEpoch {
+		t.Errorf("it says that it is of step %d, epoch %d ended with %d", m.Info.Steps, best+1, (best+1)*perEpoch)
+	}
+	for _, stop := range []int{3, best*perEpoch + 1, (best+1)*perEpoch + 1} { // the last with the best model in the checkpoint alone
+		ctx, cancel := context.WithCancel(context.Background())
+		var saved bytes.Buffer
+		data, _, b := begin(t, cfg)
+		_, err := Run(ctx, cfg, data, b, Watch(held), Checkpoint(0, into(&saved)), OnStep(func(s Step) error {
+			if s.Step == stop {
+				cancel()
+			}
+			return nil
+		}))
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if got := trainAll(t, cfg, Watch(held), ResumeFrom(&saved)); got.Digest() != m.Digest() || got.Info.Steps != m.Info.Steps {
+			t.Errorf("seed %d: stopped after step %d and continued, the model is another one", cfg.Seed, stop)
+		}
+	}
+	data, _, b := begin(t, cfg)
+	if _, err := Run(context.Background(), cfg, data, b); err == nil || !strings.Contains(err.Error(), "no rows to watch") {
+		t.Errorf("patience without rows: %v", err)
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	for _, c := range []struct {
+		schedule string
+		warmup   float64
+		step     int
+		want     float64
+	}{
+		{"", 0, 0, 1}, {"", 0, 50, 0.5}, {"cosine", 0, 50, 0.5}, {"cosine", 0.1, 0, 1. / 11}, {"cosine", 0.1, 9, 10. / 11}, {"cosine", 0.1, 10, 1},
+		{"constant", 0, 99, 1}, {"linear", 0, 79, 1}, {"linear", 0, 90, 0.5}, {"linear", 0.5, 95, 0.5},
+	} {
+		cfg := Config{LR: 2, Schedule: c.schedule, Warmup: c.warmup}
+		if got := cfg.rate(c.step, 100) / 2; math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%q with warm-up %g: step %d has %g of the rate, want %g", c.schedule, c.warmup, c.step, got, c.want)
+		}
+	}
+	cfg := Config{K: 10, KStart: 30, Latents: 100}
+	for step, want := range map[int]int{0: 30, 25: 20, 49: 11, 50: 10, 99: 10} {
+		if got := cfg.active(step, 100); got != want {
+			t.Errorf("step %d has %d active latents, want %d", step, got, want)
+		}
+	}
+}
+
+// TestWhereTheBiasBegins: the geometric median leaves far rows aside, and no point near it is nearer to all rows.
+func TestWhereTheBiasBegins(t *testing.T) {
+	cfg := small()
+	data := clusters(cfg.Seed, 300, 40)
+	for i := range 20 * 40 {
+		data.X[i] += 30 // a few rows far from all others
+	}
+	at := func(bias string, standardise bool) *sae.Model {
+		cfg.Bias, cfg.Standardise, cfg.InputNorm = bias, standardise, 5
+		if standardise {
+			cfg.InputNorm = 0
+		}
+		m, err := Init(cfg, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for _, standardise := range []bool{false, true} {
+		mean, median, zero := at("mean", standardise), at("median", standardise), at("zero", standardise)
+		if vec.Norm(zero.Bdec) != 0 || standardise && vec.Norm(mean.Bdec) != 0 {
+			t.Errorf("standardised %v: b_dec is not zero", standardise)
+		}
+		distances := func(y []float32) (sum float64) {
+			for i := range data.Len() {
+				x := median.Standardise(nil, data.Row(i))
+				vec.Axpy(x, -1, y)
+				sum += vec.Norm(x)
+			}
+			return sum
+		}
+		least := distances(median.Bdec)
+		if least >= distances(mean.Bdec)*0.99 {
+			t.Errorf("standardised %v: the median is as far from all as the mean, %g", standardise, least)
+		}
+		for j := range 40 {
+			for _, by := range []float32{-0.01, 0.01} {
+				y := slices.Clone(median.Bdec)
+				y[j] += by
+				if got := distances(y); got < least-1e-3 {
+					t.Errorf("standardised %v: %g nearer along axis %d", standardise, least-got, j)
+				}
+			}
+		}
 	}
 }

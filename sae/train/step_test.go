@@ -33,7 +33,8 @@ func begin(t *testing.T, cfg Config) (Rows, *sae.Model, Backend) {
 	return data, m, b
 }
 
-func TestStepAgreesWithItsTwin(t *testing.T) {
+// variants are configurations that together have every part of the step take place.
+func variants() map[string]Config {
 	unit := small()
 	unit.UnitDecoder, unit.Standardise, unit.InputNorm = true, true, 0
 	noisy := unit
@@ -42,7 +43,31 @@ func TestStepAgreesWithItsTwin(t *testing.T) {
 	nested.Levels = []int{2, 7, 20, 50}
 	reverse := small()
 	reverse.Levels, reverse.LevelWeights = []int{7, 11}, "reverse"
-	for name, cfg := range map[string]Config{"plain": small(), "unit decoder": unit, "noise and decay": noisy, "nested": nested, "nested, reverse": reverse} {
+	batch := noisy
+	batch.Variant, batch.K = batchTopK, 5
+	falling := unit
+	falling.KStart, falling.Batch = 40, 20
+	prefixes := noisy
+	prefixes.Prefixes = []int{10, 30, 70, 150}
+	both := batch
+	both.Prefixes = []int{50, 150}
+	lasso := unit
+	lasso.Variant, lasso.L1 = relu, 0.02
+	silent := unit
+	silent.AuxK, silent.AuxWeight, silent.K, silent.Batch = 20, 0.5, 2, 100
+	clipped := nested
+	clipped.Clip = 0.01
+	apart := unit
+	apart.CosinePenalty = 5
+	return map[string]Config{
+		"plain": small(), "unit decoder": unit, "noise and decay": noisy, "nested": nested, "nested, reverse": reverse,
+		"batchtopk": batch, "falling k": falling, "prefixes": prefixes, "batchtopk with prefixes": both, "relu": lasso,
+		"silent latents": silent, "clipped": clipped, "apart": apart,
+	}
+}
+
+func TestStepAgreesWithItsTwin(t *testing.T) {
+	for name, cfg := range variants() {
 		t.Run(name, func(t *testing.T) {
 			data, m, b := begin(t, cfg)
 			ref := newReference(cfg, m)
@@ -57,6 +82,9 @@ func TestStepAgreesWithItsTwin(t *testing.T) {
 				}
 			}
 			got := b.Model()
+			if want := ref.threshold; cfg.Variant == batchTopK && (want == 0 || math.Abs(float64(got.Threshold)-want) > 1e-5) {
+				t.Errorf("seed %d: the threshold is %v, its twin says %v", cfg.Seed, got.Threshold, want)
+			}
 			for i, p := range [4][]float32{got.Wenc, got.Wdec, got.Benc, got.Bdec} {
 				for j, v := range p {
 					if want := ref.params()[i][j]; math.Abs(float64(v)-want) > 2e-4 {
@@ -96,22 +124,24 @@ func TestGradientsAreThoseOfFiniteDifferences(t *testing.T) {
 }
 
 func TestStepDoesNotDependOnThreads(t *testing.T) {
-	var want [32]byte
-	for threads := 1; threads <= 4; threads++ {
-		cfg := small()
-		cfg.Threads, cfg.Revive = threads, 0.5
-		data, m, b := begin(t, cfg)
-		for s := range 6 {
-			if _, err := b.Step(m.Standardise(nil, data.X[s*37*40:(s+1)*37*40]), cfg.LR); err != nil {
-				t.Fatal(err)
+	for name, cfg := range variants() {
+		cfg.Revive = 0.5
+		var want [32]byte
+		for threads := 1; threads <= 4; threads++ {
+			cfg.Threads = threads
+			data, m, b := begin(t, cfg)
+			for s := range 6 {
+				if _, err := b.Step(m.Standardise(nil, data.X[s*37*40:(s+1)*37*40]), cfg.LR); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		got := b.Model().Digest()
-		if threads == 1 {
-			want = got
-		}
-		if got != want {
-			t.Errorf("seed %d: %d threads give another model than one", cfg.Seed, threads)
+			got := b.Model().Digest()
+			if threads == 1 {
+				want = got
+			}
+			if got != want {
+				t.Errorf("%s, seed %d: %d threads give another model than one", name, cfg.Seed, threads)
+			}
 		}
 	}
 }
