@@ -55,7 +55,7 @@ losses, their largest relative difference and that of the final weights.`,
 	f.StringVar(&b.golden, "golden", "", "parity file to replay (.safetensors)")
 	f.StringVar(&b.dump, "dump", "", "with --golden: write the final W_enc, b_enc, W_dec, b_dec here")
 	f.StringVar(&b.preset, "preset", "default", "settings that the other flags change")
-	f.StringVar(&b.variant, "variant", "topk", "kind of autoencoder: topk or nested")
+	f.StringVar(&b.variant, "variant", "topk", "kind of autoencoder: topk, batchtopk, nested, matryoshka or relu")
 	f.StringVar(&b.backend, "backend", "cpu", "what runs the steps: cpu")
 	f.IntVar(&b.latents, "latents", 4096, "number of latents")
 	f.IntVar(&b.k, "k", 32, "active latents of a code")
@@ -100,7 +100,7 @@ func (b *benchTrain) run(interrupted func() error) (*trainResult, error) {
 		return nil, err
 	}
 	cfg.Latents, cfg.K, cfg.Batch, cfg.Seed = b.latents, b.k, b.batch, b.seed
-	if err := (&trainFlags{variant: b.variant}).resolveLevels(&cfg); err != nil {
+	if err := (&trainFlags{variant: b.variant, set: func(string) bool { return false }}).resolveVariant(&cfg); err != nil {
 		return nil, err
 	}
 	if cfg.Threads = b.threads; cfg.Threads == 0 {

@@ -10,7 +10,7 @@ import (
 
 // text is the outcome for people: the table of figures.
 func (o trainOutcome) text() string {
-	head := fmt.Sprintf("%s: %s latents, %d active in a code, %s steps\n\n", o.SAE, thousands(o.Latents), o.K, thousands(o.Steps))
+	head := fmt.Sprintf("%s: %s latents, at most %d active in a code, %s steps\n\n", o.SAE, thousands(o.Latents), o.K, thousands(o.Steps))
 	tail := ""
 	if o.Concepts > 0 {
 		tail = fmt.Sprintf("\n%s concepts can be asked for: saectl concepts lists them\n", thousands(o.Concepts))

@@ -351,6 +351,9 @@ func (j *trainJob) train(ctx context.Context, data train.Dataset) (*sae.Model, e
 	if err != nil {
 		return nil, err
 	}
+	if j.cfg.Patience > 0 {
+		options = append(options, train.Watch(train.Subset(j.rows, j.held)))
+	}
 	if checkpoint != nil {
 		defer checkpoint.Close()
 		options = append(options, train.ResumeFrom(checkpoint))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -16,22 +17,66 @@ import (
 type trainFlags struct {
 	preset, variant, backend  string
 	latents, k, epochs, batch int
-	levels                    []int
+	levels, prefixes          []int
 	levelWeights              string
-	noise, encoderDecay       float64
-	lr                        float64
-	seed                      uint64
-	threads                   int
-	set                       func(name string) bool
+	habits
+	lr      float64
+	seed    uint64
+	threads int
+	set     func(name string) bool
+}
+
+// habits are the settings of a training that presets leave alone, most of them.
+type habits struct {
+	noise, encoderDecay, l1, warmup, clip, cosinePenalty float64
+	kStart, auxK, patience                               int
+	schedule, bias                                       string
+}
+
+func (h *habits) register(flags *pflag.FlagSet) {
+	flags.Float64Var(&h.noise, "noise", 0, "standard deviation of the noise on what the encoder sees (default: the preset's)")
+	flags.Float64Var(&h.encoderDecay, "encoder-decay", 0, "weight decay of the encoder's rows (default: the preset's)")
+	flags.Float64Var(&h.l1, "l1", 0, "with --variant relu: weight of the penalty on activations (default 0.01)")
+	flags.Float64Var(&h.warmup, "warmup", 0, "share of the steps over which the learning rate rises")
+	flags.StringVar(&h.schedule, "schedule", "", "how the learning rate falls: cosine, linear (over the last fifth) or constant (default cosine)")
+	flags.Float64Var(&h.clip, "clip", 0, "largest norm of all gradients together (default: any)")
+	flags.IntVar(&h.kStart, "k-start", 0, "active latents at the start, which fall to --k over the first half of the run (default: --k)")
+	flags.IntVar(&h.auxK, "auxk", 0, "silent latents of a row that are to explain what the others leave (default: none)")
+	flags.Float64Var(&h.cosinePenalty, "cosine-penalty", 0, "how strongly decoder rows that point the same way are driven apart (default: not)")
+	flags.StringVar(&h.bias, "bias", "", "where the decoder's bias begins: mean, median (geometric) or zero (default mean)")
+	flags.IntVar(&h.patience, "patience", 0, "stop after so many epochs that leave the rows held out no better, and keep the best (default: never)")
+}
+
+// auxWeight is the weight of the silent latents' loss, that of the paper of AuxK.
+const auxWeight = 1. / 32
+
+// apply sets those that were given.
+func (h *habits) apply(cfg *train.Config, set func(name string) bool) {
+	for _, v := range []struct {
+		name string
+		from float64
+		to   *float64
+	}{
+		{"noise", h.noise, &cfg.Noise}, {"encoder-decay", h.encoderDecay, &cfg.EncoderDecay}, {"l1", h.l1, &cfg.L1}, {"warmup", h.warmup, &cfg.Warmup},
+		{"clip", h.clip, &cfg.Clip}, {"cosine-penalty", h.cosinePenalty, &cfg.CosinePenalty},
+	} {
+		if set(v.name) {
+			*v.to = v.from
+		}
+	}
+	cfg.KStart, cfg.Patience, cfg.Schedule, cfg.Bias = h.kStart, h.patience, h.schedule, h.bias
+	if cfg.AuxK = h.auxK; cfg.AuxK != 0 {
+		cfg.AuxWeight = auxWeight
+	}
 }
 
 func (f *trainFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.preset, "preset", "default", "settings that the other flags change: default, seed or demo")
-	flags.StringVar(&f.variant, "variant", "topk", "kind of autoencoder: topk, or nested (trained for several k at once)")
+	flags.StringVar(&f.variant, "variant", "topk", "kind of autoencoder: topk; batchtopk, where k is a mean; nested, for several k at once; matryoshka, for several numbers of latents; relu")
 	flags.IntSliceVar(&f.levels, "levels", nil, "with --variant nested: the numbers of active latents to train for (default 8 to 256, doubling)")
 	flags.StringVar(&f.levelWeights, "level-weights", "", "with --variant nested: uniform, or reverse, where sparser levels weigh more (default uniform)")
-	flags.Float64Var(&f.noise, "noise", 0, "standard deviation of the noise on what the encoder sees (default: the preset's)")
-	flags.Float64Var(&f.encoderDecay, "encoder-decay", 0, "weight decay of the encoder's rows (default: the preset's)")
+	flags.IntSliceVar(&f.prefixes, "prefixes", nil, "with --variant matryoshka: the numbers of latents (default a 16th, an 8th, a quarter, half and all)")
+	f.habits.register(flags)
 	flags.IntVar(&f.latents, "latents", 0, "number of latents (default: the preset's)")
 	flags.IntVar(&f.k, "k", 0, "active latents of a code (default: the preset's)")
 	flags.IntVar(&f.epochs, "epochs", 0, "passes over the rows (default: the preset's)")
@@ -68,18 +113,10 @@ func (f *trainFlags) resolve(rows int) (cfg train.Config, notes []string, err er
 		}
 		*v.to = v.from
 	}
-	for _, v := range []struct {
-		name string
-		from float64
-		to   *float64
-	}{{"lr", f.lr, &cfg.LR}, {"noise", f.noise, &cfg.Noise}, {"encoder-decay", f.encoderDecay, &cfg.EncoderDecay}} {
-		if f.set(v.name) {
-			*v.to = v.from
-		}
+	if f.set("lr") {
+		cfg.LR = f.lr
 	}
-	if err := f.resolveLevels(&cfg); err != nil {
-		return cfg, nil, err
-	}
+	f.habits.apply(&cfg, f.set)
 	cfg.Seed = f.seed
 	cfg.Holdout = 0 // which rows are held out is decided, and recorded, by ids
 	if cfg.Threads, err = threads(f.threads); err != nil {
@@ -99,7 +136,39 @@ func (f *trainFlags) resolve(rows int) (cfg train.Config, notes []string, err er
 	if rows < cfg.Latents {
 		notes = append(notes, fmt.Sprintf("%s latents for %s rows: many will stay unused; --latents %d is plenty", thousands(cfg.Latents), thousands(rows), max(cfg.K, rows/2, 1)))
 	}
+	if err := f.resolveVariant(&cfg); err != nil {
+		return cfg, nil, err
+	}
 	return cfg, notes, cfg.Validate()
+}
+
+// resolveVariant sets what the kind of autoencoder asks for, once k is known.
+func (f *trainFlags) resolveVariant(cfg *train.Config) error {
+	if f.variant != "matryoshka" && len(f.prefixes) > 0 {
+		return hint(errors.New("--prefixes are numbers of latents that must do alone"), "add --variant matryoshka")
+	}
+	if f.variant != "relu" && f.set("l1") {
+		return hint(errors.New("--l1 is the penalty of an autoencoder without k"), "add --variant relu")
+	}
+	switch f.variant {
+	case "batchtopk":
+		cfg.Variant = f.variant
+	case "relu":
+		cfg.Variant = f.variant
+		if cfg.L1 == 0 && !f.set("l1") {
+			cfg.L1 = 0.01
+		}
+	case "matryoshka":
+		if cfg.Prefixes = f.prefixes; len(cfg.Prefixes) == 0 {
+			for part := 16; part >= 1; part /= 2 {
+				if n := cfg.Latents / part; n > 0 {
+					cfg.Prefixes = append(cfg.Prefixes, n)
+				}
+			}
+			cfg.Prefixes = slices.Compact(cfg.Prefixes)
+		}
+	}
+	return f.resolveLevels(cfg)
 }
 
 // resolveLevels sets the levels of a nested autoencoder. Its k, if it was not given, stays the preset's.
@@ -126,13 +195,15 @@ func (f *trainFlags) resolveLevels(cfg *train.Config) error {
 // checkVariant refuses kinds of autoencoder that this version does not train, and
 // tells names it has heard of from mistakes.
 func checkVariant(name string) error {
-	if name == "topk" || name == "nested" {
+	all := []string{"topk", "batchtopk", "nested", "matryoshka", "relu"}
+	if slices.Contains(all, name) {
 		return nil
 	}
-	if slices.Contains([]string{"batchtopk", "matryoshka", "msae", "hierarchical", "jumprelu", "relu", "gated"}, name) {
-		return hint(fmt.Errorf("the variant %q is not trained by this version", name), "use --variant topk or nested")
+	cure := "variants are " + strings.Join(all, ", ")
+	if slices.Contains([]string{"msae", "hierarchical", "jumprelu", "gated"}, name) {
+		return hint(fmt.Errorf("the variant %q is not trained by this version", name), "%s", cure)
 	}
-	return hint(fmt.Errorf("unknown variant %q", name), "this version trains topk and nested")
+	return hint(fmt.Errorf("unknown variant %q", name), "%s", cure)
 }
 
 // errBackend says why a backend cannot run the steps.

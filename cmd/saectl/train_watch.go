@@ -21,6 +21,7 @@ type trainWatch struct {
 	bar     *progress
 	first   int // the first step of this process
 	revived int
+	held    string // the last measure of the rows held out, for the progress
 	saved   time.Time
 }
 
@@ -35,12 +36,15 @@ func (w *trainWatch) step(s train.Step) error {
 		w.bar = w.j.a.progress("steps", s.Steps-s.Step+1)
 	}
 	w.revived += s.Revived
-	w.bar.update(s.Step-w.first+1, fmt.Sprintf("epoch %d of %d, loss %.4g, FVU %.4f, %s dead, %s vectors/s",
-		s.Epoch, s.Epochs, s.Loss, s.FVU, thousands(s.Dead), thousands(int(s.Rate))))
-	if every := max(1, s.Steps/logPoints); s.Step%every != 0 && s.Step != s.Steps {
+	if s.Held != 0 {
+		w.held = fmt.Sprintf(" (held out %.4f)", s.Held)
+	}
+	w.bar.update(s.Step-w.first+1, fmt.Sprintf("epoch %d of %d, loss %.4g, FVU %.4f%s, %s dead, %s vectors/s",
+		s.Epoch, s.Epochs, s.Loss, s.FVU, w.held, thousands(s.Dead), thousands(int(s.Rate))))
+	if every := max(1, s.Steps/logPoints); s.Step%every != 0 && s.Step != s.Steps && s.Held == 0 {
 		return nil
 	}
-	p := runs.Point{Step: s.Step, Epoch: s.Epoch, LR: s.LR, Loss: s.Loss, FVU: s.FVU, Dead: s.Dead, Revived: w.revived}
+	p := runs.Point{Step: s.Step, Epoch: s.Epoch, LR: s.LR, Loss: s.Loss, FVU: s.FVU, Dead: s.Dead, Revived: w.revived, Held: s.Held}
 	w.revived = 0
 	return w.log.Add(p)
 }

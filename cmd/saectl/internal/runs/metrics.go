@@ -19,7 +19,8 @@ type Point struct {
 	Loss    float64 `json:"loss"`
 	FVU     float64 `json:"fvu"`
 	Dead    int     `json:"dead"`
-	Revived int     `json:"revived,omitempty"` // since the line before
+	Revived int     `json:"revived,omitempty"`  // since the line before
+	Held    float64 `json:"held_fvu,omitempty"` // of the rows held out, at the end of an epoch
 }
 
 // Log appends to metrics.jsonl.
