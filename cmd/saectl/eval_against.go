@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/sae"
@@ -20,12 +18,7 @@ type agreement struct {
 // compareModels pairs the latents of m with those of another autoencoder so that the cosines of their decoder rows are as
 // large as can be. The other one is stored under that name, or else lies in that file or folder.
 func compareModels(ctx context.Context, d *db.DB, m *sae.Model, name string) (*agreement, error) {
-	_, other, err := chosenModel(ctx, d, name)
-	if errors.Is(err, db.ErrNoModel) {
-		if _, missing := os.Stat(name); missing == nil {
-			other, err = readModel(name)
-		}
-	}
+	other, err := storedOrRead(ctx, d, name)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,26 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 
+	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/sae"
 )
+
+// storedOrRead returns the autoencoder that is stored under that name, or else lies in that file or folder.
+func storedOrRead(ctx context.Context, d *db.DB, name string) (*sae.Model, error) {
+	_, m, err := chosenModel(ctx, d, name)
+	if errors.Is(err, db.ErrNoModel) {
+		if _, missing := os.Stat(name); missing == nil {
+			return readModel(name)
+		}
+		return nil, hint(fmt.Errorf("%q is no stored autoencoder, and no file or folder", name), "saectl models lists those that are stored")
+	}
+	return m, err
+}
 
 // readModel reads an autoencoder from a file in saedb's own format, or from a folder that SAELens or sparsify wrote.
 func readModel(path string) (*sae.Model, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -57,29 +58,55 @@ first; interrupted, the same command continues.`,
 
 func newModelsAddCmd(a *app) *cobra.Command {
 	var from string
+	var k int
 	cmd := &cobra.Command{
-		Use:   "add NAME --from FILE|FOLDER",
-		Short: "Store an autoencoder that was made elsewhere",
+		Use:   "add NAME --from FILE|FOLDER|SAE",
+		Short: "Store an autoencoder that was made elsewhere, or one at another k",
 		Long: `Store an autoencoder beside the others: from a file that saectl export --sae-file
-wrote, from a folder of SAELens 6 (topk and standard) or one of sparsify (topk). It
-must have been trained on vectors of the same encoder, divided by their norms as the
-database stores them. Nothing uses it before saectl models use.`,
+wrote, from a folder of SAELens 6 (topk, jumprelu with one threshold, standard) or one
+of sparsify (topk). It must have been trained on vectors of the same encoder, divided
+by their norms as the database stores them. Nothing uses it before saectl models use.
+
+With --k it is stored with another number of active latents. One that was trained for
+several k at once (train --variant nested) is good at each of them, so --from may also
+name a stored autoencoder.`,
 		Example: `  saectl models add lens --from sae/
-  saectl models add copy --from other.sae && saectl models use copy`,
+  saectl models add copy --from other.sae && saectl models use copy
+  saectl models add wide --from sae1 --k 128`,
 		Args: wantArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := readModel(from)
-			if err != nil {
-				return err
-			}
 			return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
+				m, err := storedOrRead(cmd.Context(), d, from)
+				if err == nil && cmd.Flags().Changed("k") {
+					m, err = atK(a, m, k)
+				}
+				if err != nil {
+					return err
+				}
 				return addModel(cmd.Context(), a, d, args[0], m)
 			})
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "file or folder of the autoencoder")
+	cmd.Flags().StringVar(&from, "from", "", "file or folder of the autoencoder, or the name of a stored one")
+	cmd.Flags().IntVar(&k, "k", 0, "most active latents of a code (default: as it is)")
 	require(cmd, "from")
 	return cmd
+}
+
+// atK is an autoencoder with another number of active latents, with a note where it was not trained for that.
+func atK(a *app, m *sae.Model, k int) (*sae.Model, error) {
+	at, err := m.AtK(k)
+	if err != nil {
+		return nil, err
+	}
+	switch trained := m.Info.Levels; {
+	case k == m.K:
+	case len(trained) == 0:
+		a.note("it was trained for k %d alone: saectl eval shows what it loses at %d; train --variant nested makes one for several", m.K, k)
+	case !slices.Contains(trained, k):
+		a.note("it was trained for k of %v: %d lies beside them", trained, k)
+	}
+	return at, nil
 }
 
 func addModel(ctx context.Context, a *app, d *db.DB, name string, m *sae.Model) error {

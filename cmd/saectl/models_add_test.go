@@ -66,3 +66,24 @@ func TestModelsAddRefuses(t *testing.T) {
 		t.Errorf("both formats into one folder: status %d, %q", status, stderr)
 	}
 }
+
+// TestModelsAddAtAnotherK: a stored autoencoder is stored again with more active latents, and answers with them.
+func TestModelsAddAtAnotherK(t *testing.T) {
+	dir := tinyDB(t)
+	_, said := done(t, "models", "add", "wide", "--from", "axes", "--k", "3", "--db", dir)
+	if !strings.Contains(said, "it was trained for k 2 alone") || !strings.Contains(said, "wide is stored: 3 latents, k 3") {
+		t.Errorf("%q", said)
+	}
+	done(t, "models", "use", "wide", "--db", dir)
+	if models, _ := done(t, "models", "--db", dir); !strings.Contains(models, `"name":"wide","active":true,"latents":3,"k":3`) {
+		t.Errorf("the models are %s", models)
+	}
+	for k, says := range map[string]string{"0": "it must be from 1 to the 3 latents", "4": "it must be from 1 to the 3 latents"} {
+		if _, said, status := call(t, "models", "add", "wider", "--from", "axes", "--k", k, "--db", dir); status == statusDone || !strings.Contains(said, says) {
+			t.Errorf("k %s: %q", k, said)
+		}
+	}
+	if _, said, status := call(t, "models", "add", "wider", "--from", "nobody", "--db", dir); status == statusDone || !strings.Contains(said, `"nobody" is no stored autoencoder, and no file or folder`) {
+		t.Errorf("%q", said)
+	}
+}
