@@ -363,7 +363,7 @@ func (j *trainJob) train(ctx context.Context, data train.Dataset) (*sae.Model, e
 		return nil, hint(err, "--fresh starts the run anew")
 	}
 	if errors.Is(err, train.ErrLoss) {
-		return nil, hint(err, "a smaller --lr, such as %g, keeps the training stable", j.cfg.LR/4)
+		return nil, hint(err, "a smaller --lr, such as %g, keeps the training stable", min(j.cfg.LR/4, 1e-3))
 	}
 	return m, err
 }
