@@ -28,9 +28,9 @@ type trainFlags struct {
 
 // habits are the settings of a training that presets leave alone, most of them.
 type habits struct {
-	noise, encoderDecay, l1, warmup, clip, cosinePenalty float64
-	kStart, auxK, patience                               int
-	schedule, bias                                       string
+	noise, encoderDecay, l1, warmup, clip, cosinePenalty, revive float64
+	kStart, auxK, patience                                       int
+	schedule, bias                                               string
 }
 
 func (h *habits) register(flags *pflag.FlagSet) {
@@ -42,6 +42,7 @@ func (h *habits) register(flags *pflag.FlagSet) {
 	flags.Float64Var(&h.clip, "clip", 0, "largest norm of all gradients together (default: any)")
 	flags.IntVar(&h.kStart, "k-start", 0, "active latents at the start, which fall to --k over the first half of the run (default: --k)")
 	flags.IntVar(&h.auxK, "auxk", 0, "silent latents of a row that are to explain what the others leave (default: none)")
+	flags.Float64Var(&h.revive, "revive", 0, "epochs of silence after which a latent starts anew; 0 is never (default: the preset's)")
 	flags.Float64Var(&h.cosinePenalty, "cosine-penalty", 0, "how strongly decoder rows that point the same way are driven apart (default: not)")
 	flags.StringVar(&h.bias, "bias", "", "where the decoder's bias begins: mean, median (geometric) or zero (default mean)")
 	flags.IntVar(&h.patience, "patience", 0, "stop after so many epochs that leave the rows held out no better, and keep the best (default: never)")
@@ -58,7 +59,7 @@ func (h *habits) apply(cfg *train.Config, set func(name string) bool) {
 		to   *float64
 	}{
 		{"noise", h.noise, &cfg.Noise}, {"encoder-decay", h.encoderDecay, &cfg.EncoderDecay}, {"l1", h.l1, &cfg.L1}, {"warmup", h.warmup, &cfg.Warmup},
-		{"clip", h.clip, &cfg.Clip}, {"cosine-penalty", h.cosinePenalty, &cfg.CosinePenalty},
+		{"clip", h.clip, &cfg.Clip}, {"cosine-penalty", h.cosinePenalty, &cfg.CosinePenalty}, {"revive", h.revive, &cfg.Revive},
 	} {
 		if set(v.name) {
 			*v.to = v.from

@@ -40,6 +40,8 @@ func TestTrainFlags(t *testing.T) {
 		{"--cosine-penalty -1", 5000, "cosine penalty is -1"},
 		{"--bias mode", 5000, "the bias is"},
 		{"--patience -1", 5000, "patience is -1"},
+		{"--revive 0 --auxk 16", 5000, ""},
+		{"--revive -1", 5000, "revive is -1"},
 		{"--variant tokp", 5000, "unknown variant"},
 		{"--variant nested", 5000, ""},
 		{"--variant nested --levels 4,64 --level-weights reverse", 5000, ""},
