@@ -87,6 +87,11 @@ func Open(dir string, o Options) (s *Store, fresh bool, err error) {
 		return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), f.release())
 	}
 	s.writeHolder()
+	if !o.ReadOnly {
+		if err := s.removeStale(); err != nil {
+			return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), s.Close())
+		}
+	}
 	fresh, err = s.empty()
 	if err != nil {
 		return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), s.Close())
