@@ -47,7 +47,7 @@ it is an error, found before anything is written.`,
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.vectors, "vectors", nil, "vectors file (as if it were a FILE)")
 	flags.StringArrayVar(&f.ids, "ids", nil, "ids of the rows, one a line; once for each vectors file, in the same order")
-	flags.StringArrayVar(&f.meta, "meta", nil, "metadata, one JSON object with an id a line")
+	flags.StringArrayVar(&f.meta, "meta", nil, "metadata: JSON lines, each with an id, or a .csv or .tsv with a column of ids")
 	flags.StringVar(&f.space.Encoder, "encoder", "", "name of the encoder that made the vectors; a database takes vectors of one encoder")
 	flags.StringVar(&f.space.WeightsSHA256, "encoder-sha256", "", "SHA-256 of the encoder's weights")
 	flags.StringVar(&f.space.Preprocess, "preprocess", "", "variant of the encoder's picture preprocessing")

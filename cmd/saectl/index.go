@@ -59,7 +59,7 @@ no more than 200 million pixels together, about 2 GB. Larger pictures are skippe
 		},
 	}
 	o.encoder.add(cmd.Flags())
-	cmd.Flags().StringArrayVar(&o.meta, "meta", nil, "metadata, one JSON object with a file (or id) a line; may be given again")
+	cmd.Flags().StringArrayVar(&o.meta, "meta", nil, "metadata: JSON lines, each with a file (or id), or a .csv or .tsv with such a column; may be given again")
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit with 2 if a file could not be read")
 	cmd.Flags().BoolVar(&o.prune, "prune", false, "remove pictures below PATH whose file is gone")
 	cmd.Flags().IntVar(&o.threads, "threads", 0, "threads (default: all cores)")

@@ -21,6 +21,7 @@ type metaFile struct {
 	path  string
 	f     *os.File
 	lines map[string]*metaLine
+	form  *csvForm // of a CSV file; nil: JSON lines
 }
 
 // metaLine is the place of one line.
@@ -32,15 +33,20 @@ type metaLine struct {
 }
 
 // openMeta reads the file once: every line must be a JSON object with an id of
-// its own that can be stored as metadata. Empty lines are passed over. The
-// caller closes it.
+// its own that can be stored as metadata; of a .csv or .tsv, every row must have
+// one. Empty lines are passed over. The caller closes it.
 func openMeta(path string) (*metaFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	m := &metaFile{path: path, f: f, lines: map[string]*metaLine{}}
-	if err := m.index(); err != nil {
+	if comma := csvComma(path); comma != 0 {
+		err = m.indexCSV(comma)
+	} else {
+		err = m.index()
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -105,7 +111,14 @@ func (m *metaFile) find(id string) (map[string]any, error) {
 	if _, err := m.f.ReadAt(buf, l.offset); err != nil {
 		return nil, fmt.Errorf("%s:%d: %w", m.path, l.number, err)
 	}
-	again, meta, err := parseMetaLine(buf)
+	line, err := buf, error(nil)
+	if m.form != nil {
+		line, err = m.form.line(buf)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s:%d: %w", m.path, l.number, err)
+	}
+	again, meta, err := parseMetaLine(line)
 	if err == nil && again != id {
 		err = errors.New("the file has changed since the import began")
 	}
