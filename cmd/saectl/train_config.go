@@ -34,7 +34,7 @@ type habits struct {
 }
 
 func (h *habits) register(flags *pflag.FlagSet) {
-	flags.Float64Var(&h.noise, "noise", 0, "standard deviation of the noise on what the encoder sees (default: the preset's)")
+	flags.Float64Var(&h.noise, "noise", 0, "standard deviation of the noise on what the encoder sees (default: the preset's; of nested none)")
 	flags.Float64Var(&h.encoderDecay, "encoder-decay", 0, "weight decay of the encoder's rows (default: the preset's)")
 	flags.Float64Var(&h.l1, "l1", 0, "with --variant relu: weight of the penalty on activations (default 0.01)")
 	flags.Float64Var(&h.warmup, "warmup", 0, "share of the steps over which the learning rate rises")
@@ -181,6 +181,9 @@ func (f *trainFlags) resolveLevels(cfg *train.Config) error {
 		return nil
 	}
 	cfg.LevelWeights = f.levelWeights
+	if !f.set("noise") {
+		cfg.Noise = 0 // it mends what lies above the k trained for; here all of it is trained for
+	}
 	if cfg.Levels = f.levels; len(cfg.Levels) == 0 {
 		for k := 8; k <= min(256, cfg.Latents); k *= 2 {
 			cfg.Levels = append(cfg.Levels, k)

@@ -1,0 +1,127 @@
+package db_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/internal/dbtest"
+)
+
+// The rows that are measured: what CLIP ViT-B/32 gives, with a little metadata.
+const (
+	benchRows = 20000
+	benchDim  = 512
+)
+
+func itemSeq(items []db.Item) iter.Seq2[db.Item, error] {
+	return func(yield func(db.Item, error) bool) {
+		for _, it := range items {
+			if !yield(it, nil) {
+				return
+			}
+		}
+	}
+}
+
+// record is the bytes of an item as a plain store would hold them: vector, then metadata.
+func record(it db.Item) (key, value []byte) {
+	for _, x := range it.Vec {
+		value = binary.LittleEndian.AppendUint32(value, math.Float32bits(x))
+	}
+	return []byte(it.ID), append(value, fmt.Sprint(it.Meta)...)
+}
+
+// BenchmarkIngest imports rows in bulk, each thousand synced; MB/s are of vectors alone.
+func BenchmarkIngest(b *testing.B) {
+	items := dbtest.Items(benchRows, benchDim, 1)
+	b.Run("saedb", func(b *testing.B) {
+		for b.Loop() {
+			d, err := db.Create(ctx, filepath.Join(b.TempDir(), "db"), nil)
+			dbtest.Must(b, err)
+			_, err = d.Ingest(ctx, itemSeq(items))
+			dbtest.Must(b, err)
+			dbtest.Must(b, d.Close())
+		}
+		b.SetBytes(benchRows * benchDim * 4)
+	})
+	b.Run("pebble", func(b *testing.B) { // the same bytes under one key each
+		for b.Loop() {
+			p, err := pebble.Open(b.TempDir(), &pebble.Options{MemTableSize: 32 << 20, Logger: quiet{}})
+			dbtest.Must(b, err)
+			batch := p.NewBatch()
+			for i, it := range items {
+				key, value := record(it)
+				dbtest.Must(b, batch.Set(key, value, nil))
+				if (i+1)%db.IngestChunk == 0 {
+					dbtest.Must(b, batch.Commit(pebble.Sync))
+					batch = p.NewBatch()
+				}
+			}
+			dbtest.Must(b, batch.Close())
+			dbtest.Must(b, p.Flush())
+			dbtest.Must(b, p.Close())
+		}
+		b.SetBytes(benchRows * benchDim * 4)
+	})
+}
+
+// BenchmarkPut stores one row at a time, on disk before the next.
+func BenchmarkPut(b *testing.B) {
+	items := dbtest.Items(4096, benchDim, 1)
+	b.Run("saedb", func(b *testing.B) {
+		d, err := db.Create(ctx, filepath.Join(b.TempDir(), "db"), nil)
+		dbtest.Must(b, err)
+		defer d.Close()
+		i := 0
+		for b.Loop() {
+			it := items[i%len(items)]
+			it.ID = fmt.Sprintf("p%d", i)
+			_, err := d.Put(ctx, it)
+			dbtest.Must(b, err)
+			i++
+		}
+	})
+	b.Run("pebble", func(b *testing.B) {
+		p, err := pebble.Open(b.TempDir(), &pebble.Options{Logger: quiet{}})
+		dbtest.Must(b, err)
+		defer p.Close()
+		i := 0
+		for b.Loop() {
+			_, value := record(items[i%len(items)])
+			dbtest.Must(b, p.Set(fmt.Appendf(nil, "p%d", i), value, pebble.Sync))
+			i++
+		}
+	})
+}
+
+// BenchmarkGet reads one item by its id, warm, on one goroutine.
+func BenchmarkGet(b *testing.B) {
+	d, err := db.Create(ctx, filepath.Join(b.TempDir(), "db"), nil)
+	dbtest.Must(b, err)
+	defer d.Close()
+	items := dbtest.Items(benchRows, benchDim, 1)
+	_, err = d.Ingest(ctx, itemSeq(items))
+	dbtest.Must(b, err)
+	_, _, err = d.Compact(ctx)
+	dbtest.Must(b, err)
+	i := 0
+	for b.Loop() {
+		_, err := d.Get(ctx, items[i*7919%1000].ID)
+		dbtest.Must(b, err)
+		i++
+	}
+}
+
+// quiet is a logger that says nothing.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(string, ...any) {}
