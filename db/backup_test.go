@@ -327,3 +327,28 @@ func TestUpgradeOfTheNewestFormat(t *testing.T) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
+
+// FuzzRestore gives Restore whatever comes: it makes a database that is whole, or an error that says that this is no backup, and leaves
+// nothing behind.
+func FuzzRestore(f *testing.F) {
+	released, err := os.ReadFile("testdata/format1.tar.zst")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(released)
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := filepath.Join(t.TempDir(), "db")
+		err := db.Restore(ctx, dir, bytes.NewReader(b))
+		if err == nil {
+			fingerprintOf(t, dir)
+			return
+		}
+		if !errors.Is(err, db.ErrBackup) {
+			t.Errorf("%v", err)
+		}
+		if left, _ := os.ReadDir(filepath.Dir(dir)); len(left) > 0 {
+			t.Errorf("%s is left behind", left[0].Name())
+		}
+	})
+}

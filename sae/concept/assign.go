@@ -1,5 +1,5 @@
 // Package concept gives latents names and words a meaning. Assign takes a model, a vocabulary of words with their vectors
-// in the space of the pictures, and how often each latent fires; it returns Names: for each latent the word that fits best,
+// in the space of the pictures, how often each latent fires, and pictures to try names on; it returns Names: for each latent the word that fits best,
 // and for each word a concept, the weighted group of latents that answers for it. The score of a picture for a concept is
 //
 //	Σ over the group of W·activation
