@@ -102,7 +102,7 @@ func TestBenchTrain(t *testing.T) {
 		t.Errorf("wall %+v, rate %g", a.Wall, a.Rate)
 	}
 	refuse(t, "--vectors", "bench", "train")
-	refuse(t, "batchtopk", "bench", "train", "--vectors", x, "--variant", "batchtopk")
+	refuse(t, "jumprelu", "bench", "train", "--vectors", x, "--variant", "jumprelu")
 	refuse(t, "CUDA", "bench", "train", "--vectors", x, "--backend", "cuda")
 }
 
