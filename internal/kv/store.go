@@ -107,8 +107,10 @@ func pebbleOptions() *pebble.Options {
 		// gives a batch a table of its own; 32 MB keeps bulk commits on the ordinary path. It grows from 256 kB.
 		MemTableSize: 32 << 20,
 		// Latent postings, vectors and codes of one scan are read once: 32 MB hold the index blocks of a database
-		// of a million rows and what queries come back to.
-		CacheSize: 32 << 20,
+		// of a million rows and what queries come back to. Pebble takes the memtables, two of them while one is being
+		// written out, from the cache's size: with 32 MB nothing was left of it after an import, and every get read
+		// its blocks from the file.
+		CacheSize: 96 << 20,
 	}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // most gets of a first import are misses
