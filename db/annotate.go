@@ -62,17 +62,21 @@ func (w *writer) annotate(id, field string, v any) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	was, ok, err := w.r.Get(kv.KeyMeta(ord))
+	rec, ok, err := readItem(w.r, ord)
 	if err != nil {
 		return false, err
 	}
-	old := map[string]any{}
-	if ok {
-		if old, err = kv.DecodeMeta(was); err != nil {
-			return false, err
-		}
+	if !ok {
+		return false, kv.Corruptf("ordinal %d has no item record", ord)
+	}
+	old, err := kv.DecodeMeta(rec.Meta, nil)
+	if err != nil {
+		return false, err
 	}
 	meta := maps.Clone(old)
+	if meta == nil {
+		meta = map[string]any{}
+	}
 	delete(meta, field)
 	if v != nil {
 		meta[field] = v
@@ -87,10 +91,12 @@ func (w *writer) annotate(id, field string, v any) (changed bool, err error) {
 	if len(now) > MaxMeta {
 		return false, fmt.Errorf("%w: %d bytes of metadata, at most %d", ErrItem, len(now), MaxMeta)
 	}
-	if bytes.Equal(was, now) {
+	if bytes.Equal(rec.Meta, now) {
 		return false, nil
 	}
-	setOrDelete(w.b, kv.KeyMeta(ord), now)
+	was := rec
+	rec.Meta = now
+	w.setItem(ord, was, rec)
 	w.reindex(id, ord, old, meta, false)
 	return true, nil
 }

@@ -33,7 +33,7 @@ func (d *DB) Check(ctx context.Context) iter.Seq[error] {
 func (s *Snapshot) Check(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		c := &checker{s: s, ctx: ctx, yield: yield, seed: maphash.MakeSeed()}
-		for _, step := range []func() error{c.keys, c.items, c.parts, c.index, c.models, c.vocabulary, c.clusters} {
+		for _, step := range []func() error{c.keys, c.ranges, c.items, c.parts, c.index, c.models, c.vocabulary, c.clusters} {
 			if err := step(); err != nil && !c.stopped {
 				c.report("%w", err)
 			}
@@ -94,6 +94,48 @@ func (c *checker) keys() error {
 	})
 }
 
+// ranges adds up the items, vectors and thumbnails of each range of ordinals and compares with the stored sums.
+func (c *checker) ranges() error {
+	if _, kept, err := c.s.r.Get(kv.KeyRanges()); err != nil || !kept {
+		return err // a database of format 1 that was not upgraded
+	}
+	want, err := sumRanges(c.scan)
+	if err != nil {
+		return err
+	}
+	err = c.scan(kv.SpanRanges(), func(p kv.Pair) bool {
+		block, err := kv.Last(p.Key)
+		if err != nil {
+			return c.report("%w", err)
+		}
+		sum, err := kv.DecodeRangeSum(p.Value)
+		if err != nil {
+			return c.report("range %d: %w", block, err)
+		}
+		if sum == want[block] {
+			delete(want, block)
+			return true
+		}
+		return c.rangeFault(block, sum, want)
+	})
+	for block := range want {
+		if err == nil && !c.rangeFault(block, kv.RangeSum{}, want) {
+			break
+		}
+	}
+	return err
+}
+
+func (c *checker) rangeFault(block uint32, sum kv.RangeSum, want map[uint32]kv.RangeSum) bool {
+	have := want[block]
+	delete(want, block)
+	first := uint64(block) * kv.BlockRows
+	if sum.Keys != have.Keys {
+		return c.fault("ordinals %d to %d: %d items, vectors and thumbnails were stored, %d are there", first, first+kv.BlockRows-1, sum.Keys, have.Keys)
+	}
+	return c.fault("ordinals %d to %d: an item, vector or thumbnail is not what was stored", first, first+kv.BlockRows-1)
+}
+
 // items walks the item records: id and ordinal name each other, the ordinal was given out, the index has the entries.
 func (c *checker) items() error {
 	c.fields = map[string]int64{}
@@ -146,10 +188,14 @@ func (c *checker) item(ord uint32) bool {
 	if n, err := norm(r.vec); (err != nil || math.Abs(n-1) > 1e-3) && !c.fault("item %q: its vector has norm %g (%v)", r.rec.ID, n, err) {
 		return false
 	}
-	for k := range fieldKeys(r.meta) {
+	meta, err := kv.DecodeMeta(r.rec.Meta, nil)
+	if err != nil {
+		return c.report("item %q: %w", r.rec.ID, err)
+	}
+	for k := range fieldKeys(meta) {
 		c.fields[k]++
 	}
-	for k := range indexKeys(r.rec.ID, r.meta, ord) {
+	for k := range indexKeys(r.rec.ID, meta, ord) {
 		c.entries++
 		if _, ok, err := c.s.r.Get([]byte(k)); (err != nil || !ok) && !c.fault("item %q: the metadata index lacks its entry %.60x (%v)", r.rec.ID, k, err) {
 			return false
@@ -165,7 +211,27 @@ func (c *checker) parts() error {
 			return err
 		}
 	}
+	for _, span := range []kv.Span{kv.SpanMeta(), kv.SpanThumbs()} {
+		if err := c.declared(span); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// declared reports metadata and thumbnails that their item's record does not have or has itself.
+func (c *checker) declared(span kv.Span) error {
+	return c.scan(span, func(p kv.Pair) bool {
+		ord, err := kv.Last(p.Key)
+		if err != nil {
+			return true // owned has reported it
+		}
+		rec, ok, err := readItem(c.s.r, ord)
+		if err != nil || !ok || rec.Old || p.Key[0] == kv.KeyThumb(0)[0] && rec.Thumb {
+			return true // items and owned report what is wrong
+		}
+		return c.fault("item %q: key %x is there, its record knows nothing of it", rec.ID, p.Key)
+	})
 }
 
 // owned reports keys of the span whose last number is no item's ordinal.
@@ -223,11 +289,15 @@ func (c *checker) strayEntries() error {
 		if err != nil {
 			return true // reported before
 		}
-		r, err := readRow(c.s.r, e.Ord, c.s.Dim())
-		if err != nil && r.rec.ID != "" || err == nil && indexKeys(r.rec.ID, r.meta, e.Ord)[string(p.Key)] {
+		rec, there, err := readItem(c.s.r, e.Ord)
+		if err != nil {
+			return true // reported before
+		}
+		meta, err := kv.DecodeMeta(rec.Meta, nil)
+		if err != nil || there && indexKeys(rec.ID, meta, e.Ord)[string(p.Key)] {
 			return true
 		}
-		return c.fault("the metadata index has %s = %v for ordinal %d, item %q, which does not have it", e.Field, e.Value, e.Ord, r.rec.ID)
+		return c.fault("the metadata index has %s = %v for ordinal %d, item %q, which does not have it", e.Field, e.Value, e.Ord, rec.ID)
 	})
 }
 

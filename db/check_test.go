@@ -26,8 +26,23 @@ func TestCheckFinds(t *testing.T) {
 		{"vector short", func(b *kv.Batch) { b.Set(kv.KeyVector(2), []byte{1, 2, 3, 4}) }, "vector of 4 bytes, want 24"},
 		{"vector long", func(b *kv.Batch) { b.Set(kv.KeyVector(2), kv.AppendVector(nil, []float32{1, 1, 0, 0, 0, 0})) }, "norm 1.41"},
 		{"vector of nobody", func(b *kv.Batch) { b.Set(kv.KeyVector(99), kv.AppendVector(nil, make([]float32, 6))) }, "vector of ordinal 99"},
-		{"metadata", func(b *kv.Batch) { b.Set(kv.KeyMeta(2), []byte{9}) }, "metadata of 0 fields"},
-		{"other metadata", func(b *kv.Batch) { b.Set(kv.KeyMeta(2), kv.AppendMeta(nil, map[string]any{"meta.x": "y"})) }, "the metadata index lacks"},
+		{"metadata", spoilMeta, "metadata of 0 fields"},
+		{"other metadata", func(b *kv.Batch) {
+			b.Set(kv.KeyItem(2), kv.AppendItem(nil, kv.Item{ID: "i0002", Norm: 1, Meta: kv.AppendMeta(nil, map[string]any{"meta.x": "y"})}))
+		}, "the metadata index lacks"},
+		{"metadata beside the record", func(b *kv.Batch) { b.Set(kv.KeyMeta(2), kv.AppendMeta(nil, nil)) }, "its record knows nothing of it"},
+		{"thumbnail that is not in the record", func(b *kv.Batch) { b.Set(kv.KeyThumb(2), []byte("GIF")) }, "its record knows nothing of it"},
+		{"thumbnail that is only in the record", func(b *kv.Batch) {
+			b.Set(kv.KeyItem(2), kv.AppendItem(nil, kv.Item{ID: "i0002", Norm: 1, Thumb: true}))
+		}, "ordinal 2 has no thumbnail"},
+		{"an item gone without a trace", func(b *kv.Batch) {
+			for _, k := range [][]byte{kv.KeyItem(19), kv.KeyVector(19), kv.KeyID("i0019")} {
+				b.Delete(k)
+			}
+		}, "ordinals 0 to 32767: 40 items, vectors and thumbnails were stored, 38 are there"},
+		{"another norm", func(b *kv.Batch) {
+			b.Set(kv.KeyItem(2), kv.AppendItem(nil, kv.Item{ID: "i0002", Norm: 7}))
+		}, "an item, vector or thumbnail is not what was stored"},
 		{"index entry too many", func(b *kv.Batch) { b.Set(kv.KeyIndex("meta.year", int64(3), 2), nil) }, `meta.year = 3 for ordinal 2, item "i0002"`},
 		{"field count", func(b *kv.Batch) { b.Merge(kv.KeyField("meta.year", kv.Int), kv.AppendCounter(nil, 2)) }, "the catalogue counts 22 items, there are 20"},
 		{"live count", func(b *kv.Batch) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/saedb/saedb/internal/kv"
 )
@@ -15,6 +16,7 @@ type DB struct {
 	opts  *Options
 	store *kv.Store
 	write chan struct{} // holds one token: whoever takes it may write
+	now   now           // the newest commit, for readers that need no snapshot
 
 	mu     sync.Mutex
 	data   *memo // of the newest commit seen
@@ -41,7 +43,7 @@ func Open(ctx context.Context, dir string, opts *Options) (*DB, error) {
 	}
 	d := &DB{dir: dir, opts: o, store: store, write: make(chan struct{}, 1), data: newMemo(0), naming: newMemo(0)}
 	d.write <- struct{}{}
-	if err := d.begin(fresh); err != nil {
+	if err := d.begin(ctx, fresh); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, err), ignoreFailed(store.Close()))
 	}
 	return d, nil
@@ -67,15 +69,18 @@ func ignoreFailed(err error) error {
 }
 
 // begin writes the header of a fresh database and checks the one of any other.
-func (d *DB) begin(fresh bool) error {
+func (d *DB) begin(ctx context.Context, fresh bool) error {
 	if fresh {
 		if !d.opts.Create {
 			return noDatabase(fmt.Errorf("%w: the folder holds an empty store", ErrNoDatabase))
 		}
 		b := d.store.Batch()
 		defer b.Close()
-		b.Set(kv.KeyFormat(), kv.AppendFormat(nil, kv.Format))
-		b.Set(kv.KeyState(), kv.AppendState(nil, kv.State{NextModel: 1}))
+		h := heading{format: kv.Format, state: kv.State{NextModel: 1}, ranges: true}
+		b.Set(kv.KeyFormat(), kv.AppendFormat(nil, h.format))
+		b.Set(kv.KeyState(), kv.AppendState(nil, h.state))
+		b.Set(kv.KeyRanges(), nil)
+		d.now.set(h)
 		return b.Commit()
 	}
 	r, err := d.store.Snapshot()
@@ -83,20 +88,21 @@ func (d *DB) begin(fresh bool) error {
 		return err
 	}
 	defer r.Close()
-	v, ok, err := r.Get(kv.KeyFormat())
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return noDatabase(fmt.Errorf("%w: the folder holds a Pebble store of another program", ErrNoDatabase))
-	}
-	format, err := kv.DecodeFormat(v)
+	format, err := readFormat(r)
 	if err != nil {
 		return err
 	}
 	if format > kv.Format {
 		return fmt.Errorf("%w: the database has format %d, this program reads up to %d: use a newer saedb", ErrFormat, format, kv.Format)
 	}
+	h := heading{format: format}
+	if h.state, err = readState(r); err != nil {
+		return err
+	}
+	if _, h.ranges, err = r.Get(kv.KeyRanges()); err != nil {
+		return err
+	}
+	d.now.set(h)
 	space, ok, err := readSpace(r)
 	if err != nil || !ok {
 		return err
@@ -115,49 +121,127 @@ func (d *DB) Dir() string { return d.dir }
 // inside its own loop over an iterator of this database. The second Close returns ErrClosed.
 func (d *DB) Close() error { return d.store.Close() }
 
+// heading is what the database knows of itself at one commit.
+type heading struct {
+	format uint32
+	state  kv.State
+	ranges bool // range sums are kept
+}
+
+// now is the heading of the newest commit, and says when there is none because one is being made: a reader that finds the
+// same turn before and after has read one state.
+type now struct {
+	turn    atomic.Uint64 // odd while a commit becomes visible
+	heading atomic.Pointer[heading]
+}
+
+func (n *now) set(h heading) { n.heading.Store(&h) }
+
+// begin returns the newest heading and its turn; ok is false while a commit becomes visible.
+func (n *now) begin() (h *heading, turn uint64, ok bool) {
+	turn = n.turn.Load()
+	return n.heading.Load(), turn, turn%2 == 0
+}
+
+// still reports whether no commit has begun since begin.
+func (n *now) still(turn uint64) bool { return n.turn.Load() == turn }
+
 // writer is one turn of writing: a view of the database as it is, the changes, and the state they lead to.
 type writer struct {
-	d     *DB
-	r     *kv.Snapshot
-	b     *kv.Batch
-	state kv.State
-	lists map[list][]byte // changes of posting blocks, gathered so that each block is merged once
+	d *DB
+	r *kv.Snapshot
+	b *kv.Batch
+	heading
+	lists  map[list][]byte        // changes of posting blocks, gathered so that each block is merged once
+	counts map[string]int64       // changes of the field catalogue, likewise
+	sums   map[uint32]kv.RangeSum // changes of range sums, likewise
 }
 
 // update runs f as the only writer and commits what f put into the batch; nothing is written if f fails.
 func (d *DB) update(ctx context.Context, f func(*writer) error) error {
+	wait, err := d.apply(ctx, f)
+	if err != nil {
+		return err
+	}
+	return wait()
+}
+
+// apply is update up to where the changes are visible; wait, which is not nil without an error, returns when they are on
+// disk. Each apply needs one wait. What is applied later is not on disk before.
+func (d *DB) apply(ctx context.Context, f func(*writer) error) (wait func() error, err error) {
 	if d.opts.ReadOnly {
-		return ErrReadOnly
+		return nil, ErrReadOnly
 	}
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	case <-d.write:
 		defer func() { d.write <- struct{}{} }()
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	r, err := d.store.Snapshot()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer r.Close()
-	w := &writer{d: d, r: r, b: d.store.Batch(), lists: map[list][]byte{}}
-	defer w.b.Close()
-	if w.state, err = readState(r); err != nil {
-		return err
+	w := &writer{
+		d: d, r: r, b: d.store.Batch(), heading: *d.now.heading.Load(),
+		lists: map[list][]byte{}, counts: map[string]int64{}, sums: map[uint32]kv.RangeSum{},
 	}
 	if err := f(w); err != nil {
-		return err
+		w.b.Close()
+		return nil, err
 	}
-	w.mergeLists()
+	w.merge()
 	if w.b.Empty() {
-		return nil
+		w.b.Close()
+		return func() error { return nil }, nil
+	}
+	if w.format < kv.Format {
+		w.format = kv.Format
+		w.b.Set(kv.KeyFormat(), kv.AppendFormat(nil, w.format))
 	}
 	w.state.Seq++
 	w.b.Set(kv.KeyState(), kv.AppendState(nil, w.state))
-	return w.b.Commit()
+	d.now.turn.Add(1) // if the commit fails it stays odd: so has the store
+	if err := w.b.Apply(); err != nil {
+		w.b.Close()
+		return nil, err
+	}
+	d.now.set(w.heading)
+	d.now.turn.Add(1)
+	return func() error {
+		defer w.b.Close()
+		return w.b.Wait()
+	}, nil
+}
+
+// merge puts what was gathered into the batch.
+func (w *writer) merge() {
+	w.mergeLists()
+	for k, n := range w.counts {
+		if n != 0 {
+			w.b.Merge([]byte(k), kv.AppendCounter(nil, n))
+		}
+	}
+	for block, sum := range w.sums {
+		if sum != (kv.RangeSum{}) {
+			w.b.Merge(kv.KeyRange(block), kv.AppendRangeSum(nil, sum))
+		}
+	}
+}
+
+func readFormat(r *kv.Snapshot) (uint32, error) {
+	v, ok, err := r.Get(kv.KeyFormat())
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, noDatabase(fmt.Errorf("%w: the folder holds a Pebble store of another program", ErrNoDatabase))
+	}
+	return kv.DecodeFormat(v)
 }
 
 func readState(r *kv.Snapshot) (kv.State, error) {

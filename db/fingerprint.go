@@ -99,7 +99,7 @@ func (s *Snapshot) printItems(ctx context.Context, f fingerprint) error {
 			return fmt.Errorf("item %q: %w", id, err)
 		}
 		norm := binary.LittleEndian.AppendUint32(nil, math.Float32bits(r.rec.Norm))
-		f.field("item", []byte(id), norm, kv.AppendVector(nil, r.vec), r.metaBytes, r.thumb)
+		f.field("item", []byte(id), norm, kv.AppendVector(nil, r.vec), r.rec.Meta, r.thumb)
 		return nil
 	})
 }

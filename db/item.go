@@ -2,8 +2,8 @@ package db
 
 import (
 	"fmt"
-	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -44,7 +44,7 @@ func FieldName(key string) string {
 
 // metaKey is the inverse of FieldName: the shortest key that means the field.
 func metaKey(field string) string {
-	if key, ok := strings.CutPrefix(field, "meta."); ok && FieldName(key) == field {
+	if key, ok := strings.CutPrefix(field, "meta."); ok && !reserved[key] && (key == "meta." || !strings.HasPrefix(key, "meta.")) {
 		return key
 	}
 	return field
@@ -85,13 +85,10 @@ type row struct {
 	thumb []byte
 }
 
-// prepare checks an item and brings it into its stored form. It does not keep the item's slices.
-func prepare(it Item, dim int) (row, error) {
+// prepare checks an item and brings it into its stored form, which shares the item's thumbnail and nothing else.
+func prepare(it Item) (row, error) {
 	if n := len(it.ID); n == 0 || n > MaxID || !utf8.ValidString(it.ID) {
 		return row{}, fmt.Errorf("%w: id %.40q has %d bytes, want UTF-8 of 1 to %d bytes", ErrItem, it.ID, n, MaxID)
-	}
-	if dim != 0 && len(it.Vec) != dim {
-		return row{}, fmt.Errorf("put %q: %w: its vector has %d numbers, the database's have %d", it.ID, ErrDim, len(it.Vec), dim)
 	}
 	if len(it.Vec) > MaxDim {
 		return row{}, fmt.Errorf("put %q: %w: its vector has %d numbers, more than %d", it.ID, ErrDim, len(it.Vec), MaxDim)
@@ -171,6 +168,8 @@ func normalMeta(in map[string]any) (map[string]any, error) {
 					return nil, fmt.Errorf("%w: metadata %s is not UTF-8", ErrItem, name)
 				}
 			}
+			out[name] = slices.Clone(v)
+			continue
 		default:
 			if _, ok := kv.TypeOf(v); !ok {
 				return nil, fmt.Errorf("%w: metadata %s is a %T, want string, int64, float64, bool, time.Time or []string", ErrItem, name, v)
@@ -218,13 +217,7 @@ func fieldKeys(meta map[string]any) map[string]bool {
 }
 
 // item assembles what the caller gets.
-func item(rec kv.Item, vec []float32, meta map[string]any, thumb []byte) Item {
-	it := Item{ID: rec.ID, Vec: vec, Norm: rec.Norm, Thumb: thumb, Added: time.UnixMilli(rec.Added).UTC()}
-	if len(meta) > 0 {
-		it.Meta = make(map[string]any, len(meta))
-		for field, v := range maps.All(meta) {
-			it.Meta[metaKey(field)] = v
-		}
-	}
-	return it
+func item(s stored) (Item, error) {
+	meta, err := kv.DecodeMeta(s.rec.Meta, metaKey)
+	return Item{ID: s.rec.ID, Vec: s.vec, Norm: s.rec.Norm, Meta: meta, Thumb: s.thumb, Added: time.UnixMilli(s.rec.Added).UTC()}, err
 }

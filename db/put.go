@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/saedb/saedb/internal/kv"
@@ -37,71 +35,34 @@ func (d *DB) Put(ctx context.Context, items ...Item) (Result, error) {
 	for i, it := range items {
 		last[it.ID] = i
 	}
-	if len(last) < len(items) {
-		kept := make([]Item, 0, len(last))
-		for i, it := range items {
-			if last[it.ID] == i {
-				kept = append(kept, it)
-			}
+	rows := make([]row, 0, len(last))
+	for i, it := range items {
+		if last[it.ID] != i {
+			continue
 		}
-		items = kept
+		r, err := prepare(it)
+		if err != nil {
+			return Result{}, err
+		}
+		rows = append(rows, r)
 	}
-	var res Result
-	err := d.update(ctx, func(w *writer) (err error) {
-		res, err = w.put(ctx, items)
-		return err
-	})
+	res, wait, err := d.putRows(ctx, rows)
+	if err == nil {
+		err = wait()
+	}
 	if err != nil {
 		return Result{}, err
 	}
 	return res, nil
 }
 
-// IngestChunk is the number of items that Ingest commits at once: enough to make the wait for the disk small beside
-// the work, few enough that an interrupted import loses under a second of it.
-const IngestChunk = 1000
-
-// Ingest stores a stream of items, a chunk of IngestChunk at a time: each chunk is atomic and on disk before the next
-// begins, so a killed Ingest leaves whole chunks and the same call, repeated, continues. The result counts what was
-// stored, also when an error ends the stream: whether it comes from items, from ctx, or from an item that cannot be
-// stored, the good items before it are stored first.
-func (d *DB) Ingest(ctx context.Context, items iter.Seq2[Item, error]) (Result, error) {
-	var res Result
-	chunk := make([]Item, 0, IngestChunk)
-	inChunk := make(map[string]bool, IngestChunk)
-	flush := func(ctx context.Context) error {
-		if len(chunk) == 0 {
-			return nil
-		}
-		part, err := d.Put(ctx, chunk...)
-		res.add(part)
-		chunk = chunk[:0]
-		clear(inChunk)
+// putRows makes rows with different ids visible in one atomic batch; wait returns when they are on disk.
+func (d *DB) putRows(ctx context.Context, rows []row) (res Result, wait func() error, err error) {
+	wait, err = d.apply(ctx, func(w *writer) (err error) {
+		res, err = w.put(ctx, rows)
 		return err
-	}
-	for it, err := range items {
-		if err == nil {
-			_, err = prepare(it, 0)
-		}
-		if err == nil && len(chunk) > 0 && len(it.Vec) != len(chunk[0].Vec) {
-			err = fmt.Errorf("put %q: %w: its vector has %d numbers, those before it %d", it.ID, ErrDim, len(it.Vec), len(chunk[0].Vec))
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return res, errors.Join(err, flush(context.WithoutCancel(ctx)))
-		}
-		if inChunk[it.ID] || len(chunk) == IngestChunk {
-			if err := flush(ctx); err != nil {
-				return res, err
-			}
-		}
-		it.Vec, it.Thumb = slices.Clone(it.Vec), slices.Clone(it.Thumb)
-		chunk = append(chunk, it)
-		inChunk[it.ID] = true
-	}
-	return res, flush(ctx)
+	})
+	return res, wait, err
 }
 
 // Delete removes items in one atomic batch and returns how many there were; ids that are not there count for nothing.
@@ -129,20 +90,19 @@ func (d *DB) Delete(ctx context.Context, ids ...string) (n int, err error) {
 	return n, nil
 }
 
-// put writes items with different ids.
-func (w *writer) put(ctx context.Context, items []Item) (Result, error) {
+// put writes rows with different ids.
+func (w *writer) put(ctx context.Context, rows []row) (Result, error) {
 	var res Result
-	if len(items) == 0 {
+	if len(rows) == 0 {
 		return res, nil
 	}
-	if err := w.fixSpace(len(items[0].Vec)); err != nil {
+	if err := w.fixSpace(len(rows[0].vec)); err != nil {
 		return res, err
 	}
 	var fresh []encodeRow // rows with a new vector
-	for _, it := range items {
-		r, err := prepare(it, int(w.state.Dim))
-		if err != nil {
-			return res, err
+	for _, r := range rows {
+		if len(r.vec) != int(w.state.Dim) {
+			return res, fmt.Errorf("put %q: %w: its vector has %d numbers, the database's have %d", r.id, ErrDim, len(r.vec), w.state.Dim)
 		}
 		v, ok, err := w.r.Get(kv.KeyID(r.id))
 		if err != nil {
@@ -205,13 +165,11 @@ func (w *writer) add(r row) error {
 	w.state.Next++
 	w.state.Live++
 	w.b.Set(kv.KeyID(r.id), kv.AppendOrd(nil, ord))
-	w.b.Set(kv.KeyItem(ord), kv.AppendItem(nil, kv.Item{ID: r.id, Norm: r.norm, Added: w.d.opts.Now().UnixMilli()}))
-	w.b.Set(kv.KeyVector(ord), kv.AppendVector(nil, r.vec))
-	if r.bytes != nil {
-		w.b.Set(kv.KeyMeta(ord), r.bytes)
-	}
-	if len(r.thumb) > 0 {
-		w.b.Set(kv.KeyThumb(ord), r.thumb)
+	rec := kv.Item{ID: r.id, Norm: r.norm, Added: w.d.opts.Now().UnixMilli(), Thumb: len(r.thumb) > 0, Meta: r.bytes}
+	w.keep(ord, kv.KeyItem(ord), nil, kv.AppendItem(nil, rec))
+	w.keep(ord, kv.KeyVector(ord), nil, kv.AppendVector(nil, r.vec))
+	if rec.Thumb {
+		w.keep(ord, kv.KeyThumb(ord), nil, r.thumb)
 	}
 	w.reindex(r.id, ord, nil, r.meta, true)
 	return nil
@@ -226,34 +184,51 @@ func (w *writer) replace(r row, ord uint32) (change, vector bool, err error) {
 	if old.rec.ID != r.id {
 		return false, false, kv.Corruptf("ordinal %d is item %q", ord, old.rec.ID)
 	}
-	if old.rec.Norm != r.norm {
-		change = true
-		rec := old.rec
-		rec.Norm = r.norm
-		w.b.Set(kv.KeyItem(ord), kv.AppendItem(nil, rec))
+	rec := old.rec
+	rec.Norm, rec.Meta, rec.Thumb = r.norm, r.bytes, len(r.thumb) > 0
+	vector = !slices.Equal(old.vec, r.vec)
+	thumb := !bytes.Equal(old.thumb, r.thumb)
+	meta := !bytes.Equal(old.rec.Meta, r.bytes)
+	if rec.Norm != old.rec.Norm || meta || rec.Thumb != old.rec.Thumb {
+		w.setItem(ord, old.rec, rec)
 	}
-	if !slices.Equal(old.vec, r.vec) {
-		change, vector = true, true
-		w.b.Set(kv.KeyVector(ord), kv.AppendVector(nil, r.vec))
+	if vector {
+		w.keep(ord, kv.KeyVector(ord), kv.AppendVector(nil, old.vec), kv.AppendVector(nil, r.vec))
+		w.touch(ord)
 	}
-	if !bytes.Equal(old.metaBytes, r.bytes) {
-		change = true
-		setOrDelete(w.b, kv.KeyMeta(ord), r.bytes)
-		w.reindex(r.id, ord, old.meta, r.meta, false)
+	if thumb {
+		w.keep(ord, kv.KeyThumb(ord), some(old.thumb), some(r.thumb))
 	}
-	if !bytes.Equal(old.thumb, r.thumb) {
-		change = true
-		setOrDelete(w.b, kv.KeyThumb(ord), r.thumb)
+	if meta {
+		was, err := kv.DecodeMeta(old.rec.Meta, nil)
+		if err != nil {
+			return false, false, err
+		}
+		w.reindex(r.id, ord, was, r.meta, false)
 	}
-	return change, vector, nil
+	return rec.Norm != old.rec.Norm || meta || thumb || vector, vector, nil
 }
 
-func setOrDelete(b *kv.Batch, key, value []byte) {
-	if len(value) == 0 {
-		b.Delete(key)
-		return
+// some returns b, or nil if it is empty.
+func some(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
 	}
-	b.Set(key, value)
+	return b
+}
+
+// setItem writes an item's record over the one it had, which may be one of format 1.
+func (w *writer) setItem(ord uint32, old, rec kv.Item) {
+	if rec.Old {
+		rec.Old = false
+		w.b.Delete(kv.KeyMeta(ord))
+	}
+	w.keep(ord, kv.KeyItem(ord), kv.AppendItem(nil, old), kv.AppendItem(nil, rec))
+}
+
+// touch notes that a row that was there has another vector or none.
+func (w *writer) touch(ord uint32) {
+	w.b.Set(kv.KeyTouched(ord), kv.AppendSeq(nil, w.state.Seq+1))
 }
 
 // reindex moves the item's entries in the metadata index and the field catalogue from old to new metadata.
@@ -278,14 +253,10 @@ func (w *writer) reindex(id string, ord uint32, old, new map[string]any, isNew b
 
 func (w *writer) recount(old, new map[string]bool) {
 	for k := range old {
-		if !new[k] {
-			w.b.Merge([]byte(k), kv.AppendCounter(nil, -1))
-		}
+		w.counts[k]--
 	}
 	for k := range new {
-		if !old[k] {
-			w.b.Merge([]byte(k), kv.AppendCounter(nil, 1))
-		}
+		w.counts[k]++
 	}
 }
 
@@ -303,13 +274,24 @@ func (w *writer) delete(id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for k := range indexKeys(id, old.meta, ord) {
+	meta, err := kv.DecodeMeta(old.rec.Meta, nil)
+	if err != nil {
+		return false, err
+	}
+	for k := range indexKeys(id, meta, ord) {
 		w.b.Delete([]byte(k))
 	}
-	w.recount(fieldKeys(old.meta), nil)
-	for _, k := range [][]byte{kv.KeyID(id), kv.KeyItem(ord), kv.KeyVector(ord), kv.KeyMeta(ord), kv.KeyThumb(ord)} {
-		w.b.Delete(k)
+	w.recount(fieldKeys(meta), nil)
+	w.b.Delete(kv.KeyID(id))
+	w.keep(ord, kv.KeyItem(ord), kv.AppendItem(nil, old.rec), nil)
+	w.keep(ord, kv.KeyVector(ord), kv.AppendVector(nil, old.vec), nil)
+	if old.rec.Thumb {
+		w.keep(ord, kv.KeyThumb(ord), old.thumb, nil)
 	}
+	if old.rec.Old {
+		w.b.Delete(kv.KeyMeta(ord))
+	}
+	w.touch(ord)
 	w.state.Live--
 	return true, w.forgetCodes(ord)
 }

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -72,6 +73,9 @@ func (s *Snapshot) Dim() int { return int(s.state.Dim) }
 
 // Get returns the item with this id, or ErrNotFound.
 func (d *DB) Get(ctx context.Context, id string) (it Item, err error) {
+	if it, err, ok := d.getNow(ctx, id); ok {
+		return it, err
+	}
 	err = d.view(func(s *Snapshot) error {
 		it, err = s.Get(ctx, id)
 		return err
@@ -79,74 +83,121 @@ func (d *DB) Get(ctx context.Context, id string) (it Item, err error) {
 	return it, err
 }
 
+// getNow is Get without a snapshot, whose making would take longer than the reading. ok is false if a commit fell into it.
+func (d *DB) getNow(ctx context.Context, id string) (it Item, err error, ok bool) {
+	h, turn, ok := d.now.begin()
+	if !ok {
+		return it, nil, false
+	}
+	it, err = get(ctx, d.store, id, int(h.state.Dim))
+	return it, err, d.now.still(turn)
+}
+
 // Get returns the item with this id, or ErrNotFound.
 func (s *Snapshot) Get(ctx context.Context, id string) (Item, error) {
+	return get(ctx, s.r, id, s.Dim())
+}
+
+func get(ctx context.Context, r viewer, id string, dim int) (Item, error) {
 	if err := ctx.Err(); err != nil {
 		return Item{}, err
 	}
-	ord, ok, err := s.ord(id)
+	ord, ok, err := ordOf(r, id)
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return Item{}, fmt.Errorf("get %q: %w", id, err)
 	}
-	if !ok {
-		return Item{}, fmt.Errorf("get %q: %w", id, ErrNotFound)
-	}
-	old, err := readRow(s.r, ord, s.Dim())
+	row, err := readRow(r, ord, dim)
 	if err != nil {
 		return Item{}, fmt.Errorf("get %q: %w", id, err)
 	}
-	return item(old.rec, old.vec, old.meta, old.thumb), nil
+	it, err := item(row)
+	if err != nil {
+		return Item{}, fmt.Errorf("get %q: %w", id, err)
+	}
+	return it, nil
 }
 
-func (s *Snapshot) ord(id string) (ord uint32, ok bool, err error) {
-	v, ok, err := s.r.Get(kv.KeyID(id))
-	if err != nil || !ok {
-		return 0, false, err
-	}
-	ord, err = kv.DecodeOrd(v)
-	return ord, err == nil, err
+func (s *Snapshot) ord(id string) (ord uint32, ok bool, err error) { return ordOf(s.r, id) }
+
+func ordOf(r viewer, id string) (ord uint32, ok bool, err error) {
+	ok, err = r.View(kv.KeyID(id), func(v []byte) error {
+		ord, err = kv.DecodeOrd(v)
+		return err
+	})
+	return ord, ok && err == nil, err
 }
 
 // stored is an item as it lies in the store.
 type stored struct {
-	ord       uint32
-	rec       kv.Item
-	vec       []float32
-	meta      map[string]any
-	metaBytes []byte
-	thumb     []byte
+	ord   uint32
+	rec   kv.Item // whole, also of a row of format 1
+	vec   []float32
+	thumb []byte
 }
 
-func readRow(r *kv.Snapshot, ord uint32, dim int) (s stored, err error) {
+// viewer is what reads single keys: a snapshot, or the store as it is now.
+type viewer interface {
+	View(key []byte, f func(value []byte) error) (ok bool, err error)
+}
+
+// valueOf returns a copy of the value under key, and whether there is one.
+func valueOf(r viewer, key []byte) (value []byte, ok bool, err error) {
+	ok, err = r.View(key, func(v []byte) error {
+		value = bytes.Clone(v)
+		return nil
+	})
+	return value, ok, err
+}
+
+// readItem reads the item record of an ordinal, whole: of a row of format 1 it gathers the parts.
+func readItem(r viewer, ord uint32) (rec kv.Item, ok bool, err error) {
+	ok, err = r.View(kv.KeyItem(ord), func(v []byte) error {
+		rec, err = kv.DecodeItem(v)
+		rec.Meta = bytes.Clone(rec.Meta)
+		return err
+	})
+	if err == nil && rec.Old {
+		err = completeItem(r, ord, &rec)
+	}
+	return rec, ok && err == nil, err
+}
+
+// completeItem adds to a record of format 1 what was not in it.
+func completeItem(r viewer, ord uint32, rec *kv.Item) (err error) {
+	if rec.Meta, _, err = valueOf(r, kv.KeyMeta(ord)); err != nil {
+		return err
+	}
+	_, rec.Thumb, err = valueOf(r, kv.KeyThumb(ord))
+	return err
+}
+
+func readRow(r viewer, ord uint32, dim int) (s stored, err error) {
 	s.ord = ord
-	v, ok, err := r.Get(kv.KeyItem(ord))
-	if err != nil {
+	var ok bool
+	if s.rec, ok, err = readItem(r, ord); err != nil {
 		return s, err
 	}
 	if !ok {
 		return s, kv.Corruptf("ordinal %d has no item record", ord)
 	}
-	if s.rec, err = kv.DecodeItem(v); err != nil {
+	ok, err = r.View(kv.KeyVector(ord), func(v []byte) (err error) {
+		s.vec, err = kv.DecodeVector(nil, v, dim)
+		return err
+	})
+	if err == nil && !ok {
+		err = kv.Corruptf("ordinal %d has no vector", ord)
+	}
+	if err != nil {
 		return s, err
 	}
-	if v, ok, err = r.Get(kv.KeyVector(ord)); err != nil {
-		return s, err
-	}
-	if !ok {
-		return s, kv.Corruptf("ordinal %d has no vector", ord)
-	}
-	if s.vec, err = kv.DecodeVector(nil, v, dim); err != nil {
-		return s, err
-	}
-	if s.metaBytes, ok, err = r.Get(kv.KeyMeta(ord)); err != nil {
-		return s, err
-	}
-	if ok {
-		if s.meta, err = kv.DecodeMeta(s.metaBytes); err != nil {
-			return s, err
+	if s.rec.Thumb {
+		if s.thumb, ok, err = valueOf(r, kv.KeyThumb(ord)); err == nil && !ok {
+			err = kv.Corruptf("ordinal %d has no thumbnail, its record says it has", ord)
 		}
 	}
-	s.thumb, _, err = r.Get(kv.KeyThumb(ord))
 	return s, err
 }
 
@@ -164,7 +215,12 @@ func (s *Snapshot) All(ctx context.Context) iter.Seq2[Item, error] {
 				yield(Item{}, err)
 				return
 			}
-			if !yield(item(it.rec, it.vec, it.meta, it.thumb), nil) {
+			got, err := item(it)
+			if err != nil {
+				yield(Item{}, fmt.Errorf("item %q: %w", it.rec.ID, err))
+				return
+			}
+			if !yield(got, nil) {
 				return
 			}
 		}
@@ -186,11 +242,6 @@ func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
 		return err
 	}
 	defer vectors.it.Close()
-	metas, err := s.follow(kv.SpanMeta())
-	if err != nil {
-		return err
-	}
-	defer metas.it.Close()
 	thumbs, err := s.follow(kv.SpanThumbs())
 	if err != nil {
 		return err
@@ -209,7 +260,7 @@ func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
 		if err != nil {
 			return err
 		}
-		r, err := s.assemble(ord, p.Value, vectors, metas, thumbs)
+		r, err := s.assemble(ord, p.Value, vectors, thumbs)
 		if err != nil {
 			return fmt.Errorf("ordinal %d: %w", ord, err)
 		}
@@ -220,10 +271,15 @@ func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
 	return nil
 }
 
-func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, metas, thumbs *follower) (r stored, err error) {
+func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, thumbs *follower) (r stored, err error) {
 	r.ord = ord
 	if r.rec, err = kv.DecodeItem(rec); err != nil {
 		return r, err
+	}
+	if r.rec.Meta = bytes.Clone(r.rec.Meta); r.rec.Old {
+		if err := completeItem(s.r, ord, &r.rec); err != nil {
+			return r, err
+		}
 	}
 	v, ok, err := vectors.at(ord)
 	if err != nil {
@@ -235,22 +291,14 @@ func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, metas, thumbs *foll
 	if r.vec, err = kv.DecodeVector(nil, v, s.Dim()); err != nil {
 		return r, err
 	}
-	if v, ok, err = metas.at(ord); err != nil {
-		return r, err
+	if !r.rec.Thumb {
+		return r, nil
 	}
-	if ok {
-		r.metaBytes = append([]byte{}, v...)
-		if r.meta, err = kv.DecodeMeta(v); err != nil {
-			return r, err
-		}
+	if v, ok, err = thumbs.at(ord); err == nil && !ok {
+		err = kv.Corruptf("no thumbnail")
 	}
-	if v, ok, err = thumbs.at(ord); err != nil {
-		return r, err
-	}
-	if ok {
-		r.thumb = append([]byte{}, v...)
-	}
-	return r, nil
+	r.thumb = bytes.Clone(v)
+	return r, err
 }
 
 // follower is a cursor over a span of ordinals that is asked for ascending ones.

@@ -109,11 +109,11 @@ func (v *salvage) item(ctx context.Context, ord uint32) (it Item, ok bool, err e
 	}
 	it.ID, it.Norm = rec.ID, rec.Norm
 	bare := false
-	if text, found, err = v.s.r.Get(kv.KeyMeta(ord)); err == nil && found {
-		var fields map[string]any
-		if fields, err = kv.DecodeMeta(text); err == nil {
-			it.Meta = fields
-		}
+	if rec.Old {
+		rec.Meta, _, err = v.s.r.Get(kv.KeyMeta(ord))
+	}
+	if err == nil {
+		it.Meta, err = kv.DecodeMeta(rec.Meta, metaKey)
 	}
 	if err != nil {
 		bare = true

@@ -97,20 +97,22 @@ func (s *source) Ord(_ context.Context, id string) (uint32, bool, error) { retur
 
 // Meta returns an item's metadata by the language's names; every item has a path.
 func (s *source) Meta(_ context.Context, ord uint32) (map[string]any, error) {
-	meta := map[string]any{}
-	v, ok, err := s.r.Get(kv.KeyMeta(ord))
+	rec, ok, err := readItem(s.r, ord)
 	if err != nil {
 		return nil, err
 	}
-	if ok {
-		if meta, err = kv.DecodeMeta(v); err != nil {
-			return nil, fmt.Errorf("metadata of ordinal %d: %w", ord, err)
-		}
+	if !ok {
+		return nil, fmt.Errorf("ordinal %d: %w", ord, ErrNotFound)
+	}
+	meta, err := kv.DecodeMeta(rec.Meta, nil)
+	if err != nil {
+		return nil, fmt.Errorf("metadata of ordinal %d: %w", ord, err)
+	}
+	if meta == nil {
+		meta = map[string]any{}
 	}
 	if _, ok := meta["path"]; !ok {
-		if meta["path"], err = s.id(ord); err != nil {
-			return nil, err
-		}
+		meta["path"] = rec.ID
 	}
 	return meta, nil
 }

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 
-	"github.com/saedb/saedb/internal/kv"
 	"github.com/saedb/saedb/query"
 )
 
@@ -31,8 +30,12 @@ func (d *DB) Stats(ctx context.Context) (st Stats, err error) {
 
 // Stats describes the database; Bytes is of the moment of the call.
 func (s *Snapshot) Stats(ctx context.Context) (Stats, error) {
-	st := Stats{Format: kv.Format, Items: s.Len(), Dim: s.Dim()}
-	var err error
+	st := Stats{Items: s.Len(), Dim: s.Dim()}
+	format, err := readFormat(s.r)
+	if err != nil {
+		return st, err
+	}
+	st.Format = int(format)
 	if st.Space, _, err = readSpace(s.r); err != nil {
 		return st, err
 	}

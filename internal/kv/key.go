@@ -13,8 +13,10 @@ const (
 	prefixID       = 'i' // i id                       -> ordinal
 	prefixItem     = 'o' // o ordinal                  -> Item
 	prefixVector   = 'v' // v ordinal                  -> unit vector
-	prefixMeta     = 'd' // d ordinal                  -> metadata
+	prefixMeta     = 'd' // d ordinal                  -> metadata of a row of format 1
 	prefixThumb    = 't' // t ordinal                  -> thumbnail
+	prefixRange    = 'r' // r block                    -> RangeSum (merged)
+	prefixTouched  = 'u' // u ordinal                  -> commit that last changed or removed the row's vector
 	prefixIndex    = 'x' // x field 0 value 0 ordinal  -> nothing: the metadata index
 	prefixField    = 'f' // f field 0 type             -> counter of items
 	prefixModel    = 'm' // m model                    -> model record
@@ -35,6 +37,8 @@ var (
 	keySpace    = []byte("hspace")
 	keyState    = []byte("hstate")
 	keyClusters = []byte("hclusters")
+	keyDerived  = []byte("hderived")
+	keyRanges   = []byte("hranges")
 )
 
 // KeyFormat is where the format version lies.
@@ -48,6 +52,12 @@ func KeyState() []byte { return bytes.Clone(keyState) }
 
 // KeyClusters is where the description of the clusters lies.
 func KeyClusters() []byte { return bytes.Clone(keyClusters) }
+
+// KeyDerived is where the commit lies from which on the touched rows are listed: an older derived file is of no use.
+func KeyDerived() []byte { return bytes.Clone(keyDerived) }
+
+// KeyRanges is there if the range sums are kept: in every database of format 2 that was made or upgraded by it.
+func KeyRanges() []byte { return bytes.Clone(keyRanges) }
 
 func key(prefix byte, numbers ...uint32) []byte {
 	k := make([]byte, 1, 1+4*len(numbers))
@@ -70,11 +80,17 @@ func KeyItem(ord uint32) []byte { return key(prefixItem, ord) }
 // KeyVector holds the item's unit vector.
 func KeyVector(ord uint32) []byte { return key(prefixVector, ord) }
 
-// KeyMeta holds the item's metadata.
+// KeyMeta holds the metadata of an item of format 1.
 func KeyMeta(ord uint32) []byte { return key(prefixMeta, ord) }
 
 // KeyThumb holds the item's thumbnail.
 func KeyThumb(ord uint32) []byte { return key(prefixThumb, ord) }
+
+// KeyRange holds what the items, vectors and thumbnails of a block of ordinals add up to.
+func KeyRange(block uint32) []byte { return key(prefixRange, block) }
+
+// KeyTouched holds the number of the commit that last changed or removed the vector of a row that was there before.
+func KeyTouched(ord uint32) []byte { return key(prefixTouched, ord) }
 
 // KeyModel holds a model's record.
 func KeyModel(model uint32) []byte { return key(prefixModel, model) }
@@ -120,6 +136,8 @@ func SpanItems() Span             { return span(prefixItem) }
 func SpanVectors() Span           { return span(prefixVector) }
 func SpanMeta() Span              { return span(prefixMeta) }
 func SpanThumbs() Span            { return span(prefixThumb) }
+func SpanRanges() Span            { return span(prefixRange) }
+func SpanTouched() Span           { return span(prefixTouched) }
 func SpanIndex() Span             { return span(prefixIndex) }
 func SpanFields() Span            { return span(prefixField) }
 func SpanModels() Span            { return span(prefixModel) }
@@ -168,5 +186,5 @@ func LatentOfPosting(k []byte) (latent, block uint32, err error) {
 
 // KnownPrefix reports whether a key of this store may start with b.
 func KnownPrefix(b byte) bool {
-	return strings.IndexByte("hiovdtxfmsgqcpnewy", b) >= 0
+	return strings.IndexByte("hiovdtruxfmsgqcpnewy", b) >= 0
 }

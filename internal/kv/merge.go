@@ -14,37 +14,38 @@ const mergerName = "saedb.merge.1"
 
 // merger returns the rule by which Batch.Merge adds an operand to a value, chosen by the key's first byte:
 // posting blocks take the union, the last operand winning per row (a weight of 0 removes the row);
-// counters take the sum, and a sum of 0 is empty.
+// counters and range sums take the sum, and a counter of 0 is empty.
 func merger() *pebble.Merger {
 	return &pebble.Merger{
 		Name: mergerName,
 		Merge: func(key, value []byte) (pebble.ValueMerger, error) {
-			m := &valueMerger{postings: len(key) > 0 && key[0] == prefixPosting}
+			m := &valueMerger{prefix: key[0]}
 			return m, m.MergeNewer(value)
 		},
 	}
 }
 
-// valueMerger collects the operands of one key, oldest first, and folds them in Finish.
+// valueMerger collects the operands of one key and folds them in Finish.
 type valueMerger struct {
-	postings bool
-	operands [][]byte
+	prefix byte     // of the key
+	newer  [][]byte // oldest first
+	older  [][]byte // newest first, all before newer: Pebble reads operands in that order
 }
 
 func (m *valueMerger) check(v []byte) error {
-	if m.postings && len(v)%postingSize != 0 {
+	if m.prefix == prefixPosting && len(v)%postingSize != 0 {
 		return Corruptf("posting block of %d bytes: not a multiple of %d", len(v), postingSize)
 	}
 	return nil
 }
 
 func (m *valueMerger) MergeNewer(v []byte) error {
-	m.operands = append(m.operands, slices.Clone(v))
+	m.newer = append(m.newer, slices.Clone(v))
 	return m.check(v)
 }
 
 func (m *valueMerger) MergeOlder(v []byte) error {
-	m.operands = slices.Insert(m.operands, 0, slices.Clone(v))
+	m.older = append(m.older, slices.Clone(v))
 	return m.check(v)
 }
 
@@ -53,10 +54,16 @@ func (m *valueMerger) MergeOlder(v []byte) error {
 // What folds to nothing stays as an empty value. Pebble offers to drop it (DeletableValueMerger), but v2.1.7 panics in
 // a compaction that does so below an open snapshot.
 func (m *valueMerger) Finish(includesBase bool) (value []byte, _ io.Closer, err error) {
-	if m.postings {
-		return foldPostings(slices.Concat(m.operands...), includesBase), nil, nil
+	slices.Reverse(m.older)
+	operands := append(m.older, m.newer...)
+	switch m.prefix {
+	case prefixPosting:
+		value = foldPostings(slices.Concat(operands...), includesBase)
+	case prefixRange:
+		value, err = foldRange(operands)
+	default:
+		value, err = foldCounter(operands, includesBase)
 	}
-	value, err = foldCounter(m.operands, includesBase)
 	return value, nil, err
 }
 
@@ -106,6 +113,18 @@ func dropRemovals(v []byte) []byte {
 		}
 	}
 	return out
+}
+
+func foldRange(operands [][]byte) ([]byte, error) {
+	var sum RangeSum
+	for _, v := range operands {
+		s, err := DecodeRangeSum(v)
+		if err != nil {
+			return nil, fmt.Errorf("merge: %w", err)
+		}
+		sum.Add(s)
+	}
+	return AppendRangeSum(nil, sum), nil
 }
 
 func foldCounter(operands [][]byte, final bool) ([]byte, error) {

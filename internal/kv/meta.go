@@ -90,13 +90,20 @@ func AppendMeta(dst []byte, meta map[string]any) []byte {
 	return dst
 }
 
-// DecodeMeta reads what AppendMeta wrote.
-func DecodeMeta(v []byte) (map[string]any, error) {
+// DecodeMeta reads what AppendMeta wrote; nil is no metadata. rename, which may be nil, gives the keys of the map: different
+// ones for different names.
+func DecodeMeta(v []byte, rename func(string) string) (map[string]any, error) {
+	if v == nil {
+		return nil, nil
+	}
 	r := reader{v: v}
 	n := r.count(3)
 	meta := make(map[string]any, n)
 	for i := range n {
 		name := r.text()
+		if rename != nil {
+			name = rename(name)
+		}
 		t := r.bytes(1)
 		if r.bad {
 			return nil, Corruptf("metadata: field %d of %d", i, n)

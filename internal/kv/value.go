@@ -9,7 +9,7 @@ import (
 // Numbers in values are little-endian; "uvarint" and "varint" are those of encoding/binary.
 
 // Format is the version of everything in this room and in db/FORMAT.md.
-const Format = 1
+const Format = 2
 
 const formatMagic = "saedb"
 
@@ -72,29 +72,66 @@ func DecodeOrd(v []byte) (uint32, error) {
 	return binary.LittleEndian.Uint32(v), nil
 }
 
-// Item is what is kept of an item beside its vector, metadata and thumbnail.
+// AppendSeq appends the number of a commit.
+func AppendSeq(dst []byte, seq uint64) []byte { return binary.LittleEndian.AppendUint64(dst, seq) }
+
+// DecodeSeq reads the number of a commit.
+func DecodeSeq(v []byte) (uint64, error) {
+	if len(v) != 8 {
+		return 0, Corruptf("commit number of %d bytes", len(v))
+	}
+	return binary.LittleEndian.Uint64(v), nil
+}
+
+// Item is what is kept of an item beside its vector and thumbnail.
 type Item struct {
 	ID    string
 	Norm  float32 // of the vector as it came
 	Added int64   // Unix milliseconds of the first put
+	Thumb bool    // there is a thumbnail
+	Meta  []byte  // encoded metadata, nil for none
+
+	// Old: the record is one of format 1. Thumb and Meta are not in it: look under KeyThumb and KeyMeta.
+	Old bool
 }
 
-// AppendItem appends norm, time, id.
+// newRecord is set in an item record's time from format 2 on; times before the year 292 million leave it clear.
+const newRecord = 1 << 63
+
+// AppendItem appends norm, time with newRecord, id (length, bytes), whether there is a thumbnail, and the metadata.
+// An old item is written as format 1 did: norm, time, id.
 func AppendItem(dst []byte, it Item) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(it.Norm))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(it.Added))
-	return append(dst, it.ID...)
+	if it.Old {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(it.Added))
+		return append(dst, it.ID...)
+	}
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(it.Added)|newRecord)
+	dst = append(appendText(dst, it.ID), boolByte(it.Thumb))
+	return append(dst, it.Meta...)
 }
 
-// DecodeItem reads what AppendItem wrote.
+// DecodeItem reads what AppendItem wrote. Meta is a part of v.
 func DecodeItem(v []byte) (Item, error) {
 	if len(v) < 13 {
 		return Item{}, Corruptf("item record of %d bytes", len(v))
 	}
-	it := Item{
-		ID:    string(v[12:]),
-		Norm:  math.Float32frombits(binary.LittleEndian.Uint32(v)),
-		Added: int64(binary.LittleEndian.Uint64(v[4:])),
+	it := Item{Norm: math.Float32frombits(binary.LittleEndian.Uint32(v))}
+	added := binary.LittleEndian.Uint64(v[4:])
+	it.Added = int64(added &^ newRecord)
+	if added&newRecord == 0 {
+		it.Old, it.ID = true, string(v[12:])
+	} else {
+		r := reader{v: v[12:]}
+		it.ID = r.text()
+		thumb := r.bytes(1)
+		if r.bad || it.ID == "" || thumb[0] > 1 {
+			return Item{}, Corruptf("item record %.40x of %d bytes", v, len(v))
+		}
+		it.Thumb = thumb[0] == 1
+		if len(r.v) > 0 {
+			it.Meta = r.v
+		}
 	}
 	if !(it.Norm > 0) || math.IsInf(float64(it.Norm), 0) {
 		return Item{}, Corruptf("item %q: norm %v", it.ID, it.Norm)
@@ -116,13 +153,18 @@ func DecodeVector(dst []float32, v []byte, dim int) ([]float32, error) {
 	if len(v) != 4*dim {
 		return dst, Corruptf("vector of %d bytes, want %d", len(v), 4*dim)
 	}
-	dst = slices.Grow(dst, dim)
-	for i := range dim {
-		f := math.Float32frombits(binary.LittleEndian.Uint32(v[4*i:]))
-		if f-f != 0 { // NaN or infinite
-			return dst, Corruptf("vector: element %d is %v", i, f)
-		}
-		dst = append(dst, f)
+	const infinite = 0x7f800000 // the bits of infinity: those of a NaN are above
+	n := len(dst)
+	dst = slices.Grow(dst, dim)[:n+dim]
+	largest := uint32(0)
+	for i := range dst[n:] {
+		bits := binary.LittleEndian.Uint32(v[4*i : 4*i+4])
+		largest = max(largest, bits&^(1<<31))
+		dst[n+i] = math.Float32frombits(bits)
+	}
+	if largest >= infinite {
+		i := slices.IndexFunc(dst[n:], func(f float32) bool { return f-f != 0 })
+		return dst[:n], Corruptf("vector: element %d is %v", i, dst[n+i])
 	}
 	return dst, nil
 }
@@ -212,6 +254,36 @@ func DecodeCounter(v []byte) (int64, error) {
 		return 0, Corruptf("counter %x", v)
 	}
 	return n, nil
+}
+
+// RangeSum is what some keys of one range of BlockRows ordinals add up to: how many, and the sum, modulo 2⁶⁴, of a digest
+// of each with its value. It is merged: a change adds what it adds, and takes away what it takes.
+type RangeSum struct {
+	Keys   int64
+	Digest uint64
+}
+
+// Add adds another sum.
+func (s *RangeSum) Add(o RangeSum) {
+	s.Keys += o.Keys
+	s.Digest += o.Digest
+}
+
+// AppendRangeSum appends keys (varint) and digest (u64).
+func AppendRangeSum(dst []byte, s RangeSum) []byte {
+	return binary.LittleEndian.AppendUint64(binary.AppendVarint(dst, s.Keys), s.Digest)
+}
+
+// DecodeRangeSum reads what AppendRangeSum wrote; nothing is the sum of no keys.
+func DecodeRangeSum(v []byte) (s RangeSum, err error) {
+	if len(v) == 0 {
+		return s, nil
+	}
+	keys, size := binary.Varint(v)
+	if size <= 0 || len(v) != size+8 {
+		return s, Corruptf("sum of a range: %x", v)
+	}
+	return RangeSum{Keys: keys, Digest: binary.LittleEndian.Uint64(v[size:])}, nil
 }
 
 // reader takes values off the front of v; after the first thing it cannot read, bad is set and all reads are zero.

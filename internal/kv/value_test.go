@@ -46,7 +46,7 @@ func FuzzDecode(f *testing.F) {
 		check("item", err, func() any { i, _ := DecodeItem(AppendItem(nil, item)); return i }, item)
 		latents, acts, err := DecodeCode(nil, nil, v)
 		check("code", err, func() any { l, a, _ := DecodeCode(nil, nil, AppendCode(nil, latents, acts)); return [2]any{l, a} }, [2]any{latents, acts})
-		if meta, err := DecodeMeta(v); err != nil {
+		if meta, err := DecodeMeta(v, nil); err != nil {
 			check("metadata", err, nil, nil)
 		} else if b := AppendMeta(nil, meta); !sameMeta(t, b) {
 			t.Errorf("metadata %v encodes to %x, which does not read", meta, b)
@@ -71,7 +71,7 @@ func FuzzDecode(f *testing.F) {
 
 func sameMeta(t *testing.T, b []byte) bool {
 	t.Helper()
-	meta, err := DecodeMeta(b)
+	meta, err := DecodeMeta(b, nil)
 	return err == nil && bytes.Equal(AppendMeta(nil, meta), b)
 }
 
