@@ -1,6 +1,7 @@
 package db
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -33,7 +34,7 @@ func (d *DB) Check(ctx context.Context) iter.Seq[error] {
 func (s *Snapshot) Check(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		c := &checker{s: s, ctx: ctx, yield: yield, seed: maphash.MakeSeed()}
-		for _, step := range []func() error{c.keys, c.ranges, c.items, c.parts, c.index, c.models, c.vocabulary, c.clusters} {
+		for _, step := range []func() error{c.keys, c.ranges, c.items, c.parts, c.index, c.models, c.vocabulary, c.clusters, c.derived} {
 			if err := step(); err != nil && !c.stopped {
 				c.report("%w", err)
 			}
@@ -441,6 +442,47 @@ func (c *checker) tallyPostings(rec modelRecord, have []tally) error {
 		}
 		return err == nil || c.report("autoencoder %q: %w", rec.Name, err)
 	})
+}
+
+// derived compares the file of rows that is in use, and what is listed as changed since, with the vectors.
+func (c *checker) derived() error {
+	f := c.s.d.rows.Load()
+	if f == nil || f.fits(c.s.r, c.s.state) != nil {
+		return nil // it is not used
+	}
+	delta, err := c.s.since(c.ctx, f)
+	if err != nil {
+		return err
+	}
+	err = f.use(func() error {
+		for i, ord := range f.ords {
+			if err := errors.Join(c.ctx.Err(), f.check(i, i+1)); err != nil {
+				return err
+			}
+			if delta.skip.Contains(ord) {
+				continue
+			}
+			row := f.vector[i*int(f.Dim) : (i+1)*int(f.Dim)]
+			same := false
+			_, err := c.s.r.View(kv.KeyVector(ord), func(v []byte) error {
+				same = bytes.Equal(v, kv.AppendVector(nil, row))
+				return nil
+			})
+			if err != nil || !same && !c.fault("derived file: row of ordinal %d is not the vector", ord) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && len(f.ords)-int(delta.skip.GetCardinality())+delta.added.Len() != c.s.Len() {
+		c.fault("derived file: %d rows, %d of them changed, and %d new ones for %d items", len(f.ords), delta.skip.GetCardinality(), delta.added.Len(), c.s.Len())
+	}
+	if errors.Is(err, errRows) {
+		c.s.d.dropRows(f, err)
+		c.report("derived file, which is made anew: %w", err)
+		return nil
+	}
+	return err
 }
 
 func (c *checker) vocabulary() error {

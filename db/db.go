@@ -18,6 +18,9 @@ type DB struct {
 	write chan struct{} // holds one token: whoever takes it may write
 	now   now           // the newest commit, for readers that need no snapshot
 
+	rows     atomic.Pointer[rowsFile] // the derived file in use; nil: none
+	deriving sync.Mutex               // held while one is made
+
 	mu     sync.Mutex
 	data   *memo // of the newest commit seen
 	naming *memo // of the newest change of models, names or vocabulary seen
@@ -43,8 +46,8 @@ func Open(ctx context.Context, dir string, opts *Options) (*DB, error) {
 	}
 	d := &DB{dir: dir, opts: o, store: store, write: make(chan struct{}, 1), data: newMemo(0), naming: newMemo(0)}
 	d.write <- struct{}{}
-	if err := d.begin(ctx, fresh); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, err), ignoreFailed(store.Close()))
+	if err := d.begin(fresh); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, err), ignoreFailed(d.Close()))
 	}
 	return d, nil
 }
@@ -69,7 +72,7 @@ func ignoreFailed(err error) error {
 }
 
 // begin writes the header of a fresh database and checks the one of any other.
-func (d *DB) begin(ctx context.Context, fresh bool) error {
+func (d *DB) begin(fresh bool) error {
 	if fresh {
 		if !d.opts.Create {
 			return noDatabase(fmt.Errorf("%w: the folder holds an empty store", ErrNoDatabase))
@@ -103,6 +106,9 @@ func (d *DB) begin(ctx context.Context, fresh bool) error {
 		return err
 	}
 	d.now.set(h)
+	if err := d.openRows(r, h.state); err != nil {
+		return err
+	}
 	space, ok, err := readSpace(r)
 	if err != nil || !ok {
 		return err
@@ -119,7 +125,13 @@ func (d *DB) Dir() string { return d.dir }
 
 // Close waits for calls in flight, iterations included, and closes the database. A goroutine must not call it from
 // inside its own loop over an iterator of this database. The second Close returns ErrClosed.
-func (d *DB) Close() error { return d.store.Close() }
+func (d *DB) Close() error {
+	err := d.store.Close()
+	if f := d.rows.Swap(nil); f != nil {
+		err = errors.Join(err, f.close())
+	}
+	return err
+}
 
 // heading is what the database knows of itself at one commit.
 type heading struct {

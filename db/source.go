@@ -262,10 +262,15 @@ func (s *source) Encode(x []float32) (sae.Code, error) {
 	return m.Encode(sae.Code{}, x), nil
 }
 
-// NearDense scans all vectors, which are read into memory once for each commit that is queried.
+// NearDense scans all vectors: those of the derived file where they lie; without one all are read into memory, once for each
+// commit that is queried.
 func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filter) ([]index.Hit, error) {
 	if s.Len() == 0 {
 		return nil, nil
+	}
+	hits, err := s.nearRows(ctx, q, k, f)
+	if !errors.Is(err, errRows) {
+		return hits, err
 	}
 	x, err := derive(ctx, s.data, "flat", func() (*flat.Index, error) { return s.load(ctx) })
 	if err != nil {
@@ -276,27 +281,7 @@ func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filt
 
 func (s *source) load(ctx context.Context) (*flat.Index, error) {
 	x := flat.New(s.Dim(), s.d.opts.Threads)
-	buf := make([]float32, 0, s.Dim())
-	span := kv.SpanVectors()
-	for p, err := range s.r.Range(span.Lower, span.Upper) {
-		if err == nil && x.Len()%256 == 0 {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, err
-		}
-		ord, err := kv.Last(p.Key)
-		if err != nil {
-			return nil, err
-		}
-		if buf, err = kv.DecodeVector(buf[:0], p.Value, s.Dim()); err != nil {
-			return nil, fmt.Errorf("ordinal %d: %w", ord, err)
-		}
-		if err := x.Put(ord, buf); err != nil {
-			return nil, kv.Corruptf("ordinal %d: %w", ord, err)
-		}
-	}
-	return x, nil
+	return x, s.putRows(ctx, x, 0)
 }
 
 // NearLatent walks the postings of c's latents; the norms of all codes are computed once for each commit that is queried.

@@ -12,11 +12,13 @@ type Stats struct {
 	Space  Space // zero before the first item
 	Items  int
 	Dim    int
-	Bytes  uint64 // on disk
-	Models []ModelInfo
-	Active string        // name of the active autoencoder, empty if there is none
-	Fields []query.Field // metadata fields by name
-	Words  int           // words of the vocabulary
+	Bytes  uint64 // on disk, without derived files
+	// Derived is the bytes of derived files, which are made anew where they are missing.
+	Derived uint64
+	Models  []ModelInfo
+	Active  string        // name of the active autoencoder, empty if there is none
+	Fields  []query.Field // metadata fields by name
+	Words   int           // words of the vocabulary
 }
 
 // Stats describes the database.
@@ -56,6 +58,9 @@ func (s *Snapshot) Stats(ctx context.Context) (Stats, error) {
 	}
 	if book.vocab != nil {
 		st.Words = len(book.vocab.Words)
+	}
+	if st.Derived, err = s.d.store.SideSize(); err != nil {
+		return st, err
 	}
 	st.Bytes, err = s.d.store.DiskSize()
 	return st, err

@@ -86,6 +86,7 @@ func (l *busy) live(rounds int) error {
 			func() error { return l.delete("i0003", "i0120", "i0121", fmt.Sprintf("i%04d", 10+round)) },
 			func() error { _, err := d.Annotate(ctx, "meta.round", seqOf("i0001", int64(round))); return err },
 			func() error { return l.put(dbtest.Items(30, 8, 3*seed+2)) },
+			func() error { return d.Derive(ctx) },
 			func() error {
 				return d.SetClusters(ctx, &db.Clusters{Over: "vectors", K: 1, List: []db.Cluster{{ID: 0, Size: 1, Within: 1}}}, clusterOf("i0001"))
 			},

@@ -9,6 +9,9 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/internal/vec"
@@ -104,13 +107,14 @@ func (x *Index) SearchBatch(ctx context.Context, qs [][]float32, k int, f index.
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	s := newSearch(ctx, x, units, k)
-	if f != nil && f.GetCardinality() < uint64(len(x.ords)/gatherBelow) {
-		s.gather(f)
-	} else {
-		s.scan(f)
-	}
+	s := newSearch(ctx, table{x.rows, x.ords, x.find}, x.dim, x.threads, units, k)
+	s.run(f)
 	return s.hits()
+}
+
+func (x *Index) find(ord uint32) (int, bool) {
+	i, ok := x.at[ord]
+	return i, ok
 }
 
 // gatherBelow: a filter that lets through fewer than one row in eight is answered row by row; otherwise the whole
@@ -121,17 +125,28 @@ const gatherBelow = 8
 // the second-level cache while all queries of a batch pass by.
 const grain = 128
 
-// search is one pass over the rows for a batch of queries.
-type search struct {
-	ctx   context.Context
-	x     *Index
-	units []float32 // the queries, (n,dim)
-	n, k  int
-	best  [][]*index.Best // [worker][query]
+// table is the rows that are searched.
+type table struct {
+	rows []float32                    // row i is rows[i*dim : (i+1)*dim]
+	ords []uint32                     // ordinal of row i
+	find func(ord uint32) (int, bool) // row of an ordinal
 }
 
-func newSearch(ctx context.Context, x *Index, units []float32, k int) *search {
-	s := &search{ctx: ctx, x: x, units: units, n: len(units) / x.dim, k: k, best: make([][]*index.Best, x.threads)}
+// search is one pass over the rows for a batch of queries.
+type search struct {
+	table
+	ctx          context.Context
+	units        []float32 // the queries, (n,dim)
+	n, k         int
+	dim, threads int
+	best         [][]*index.Best        // [worker][query]
+	skip         *roaring.Bitmap        // rows that do not count; nil: none
+	check        func(lo, hi int) error // asked before rows are read; nil: nobody
+	bad          atomic.Pointer[error]  // the first error of check
+}
+
+func newSearch(ctx context.Context, t table, dim, threads int, units []float32, k int) *search {
+	s := &search{table: t, ctx: ctx, units: units, n: len(units) / dim, k: k, dim: dim, threads: threads, best: make([][]*index.Best, threads)}
 	for w := range s.best {
 		s.best[w] = make([]*index.Best, s.n)
 		for i := range s.best[w] {
@@ -141,31 +156,55 @@ func newSearch(ctx context.Context, x *Index, units []float32, k int) *search {
 	return s
 }
 
+// run looks at all rows, or at those that a small filter lets through.
+func (s *search) run(f index.Filter) {
+	if f != nil && f.GetCardinality() < uint64(len(s.ords)/gatherBelow) {
+		s.gather(f)
+	} else {
+		s.scan(f)
+	}
+}
+
+// ended reports whether the search is over: by its context, or because the rows from lo to hi cannot be read.
+func (s *search) ended(lo, hi int) bool {
+	if s.ctx.Err() != nil || s.bad.Load() != nil {
+		return true
+	}
+	if s.check == nil {
+		return false
+	}
+	err := s.check(lo, hi)
+	if err != nil {
+		s.bad.CompareAndSwap(nil, &err)
+	}
+	return err != nil
+}
+
 // scan multiplies all rows with all queries, run by run.
 func (s *search) scan(f index.Filter) {
-	scores := make([][]float32, s.x.threads)
-	vec.Parallel(s.x.threads, len(s.x.ords), grain, func(worker, lo, hi int) {
-		if s.ctx.Err() != nil {
+	scores := make([][]float32, s.threads)
+	vec.Parallel(s.threads, len(s.ords), grain, func(worker, lo, hi int) {
+		if s.ended(lo, hi) {
 			return
 		}
 		if scores[worker] == nil {
 			scores[worker] = make([]float32, s.n*grain)
 		}
 		out, m := scores[worker], hi-lo
-		vec.Product(out, s.units, s.x.rows[lo*s.x.dim:hi*s.x.dim], s.x.dim)
+		vec.Product(out, s.units, s.rows[lo*s.dim:hi*s.dim], s.dim)
 		for i := range s.n {
-			offer(s.best[worker][i], out[i*m:(i+1)*m], s.x.ords[lo:hi], f)
+			s.offer(s.best[worker][i], out[i*m:(i+1)*m], s.ords[lo:hi], f)
 		}
 	})
 }
 
 // offer considers rows with their scores. The filter is asked last, of those that are good enough.
-func offer(best *index.Best, scores []float32, ords []uint32, f index.Filter) {
+func (s *search) offer(best *index.Best, scores []float32, ords []uint32, f index.Filter) {
 	for j, score := range scores {
 		if floor, full := best.Floor(); full && score < floor {
 			continue
 		}
-		if f == nil || f.Contains(ords[j]) {
+		if (f == nil || f.Contains(ords[j])) && (s.skip == nil || !s.skip.Contains(ords[j])) {
 			best.Offer(index.Hit{Ord: ords[j], Score: score})
 		}
 	}
@@ -174,13 +213,16 @@ func offer(best *index.Best, scores []float32, ords []uint32, f index.Filter) {
 // gather looks up the rows that a small filter lets through, one by one.
 func (s *search) gather(f index.Filter) {
 	out := make([]float32, s.n)
-	for it := f.Iterator(); it.HasNext() && s.ctx.Err() == nil; {
+	for it := f.Iterator(); it.HasNext(); {
 		ord := it.Next()
-		i, ok := s.x.at[ord]
-		if !ok {
+		i, ok := s.find(ord)
+		if !ok || s.skip != nil && s.skip.Contains(ord) {
 			continue
 		}
-		vec.Product(out, s.units, s.x.row(i), s.x.dim)
+		if s.ended(i, i+1) {
+			return
+		}
+		vec.Product(out, s.units, s.rows[i*s.dim:(i+1)*s.dim], s.dim)
 		for q, score := range out {
 			s.best[0][q].Offer(index.Hit{Ord: ord, Score: score})
 		}
@@ -191,6 +233,9 @@ func (s *search) gather(f index.Filter) {
 func (s *search) hits() ([][]index.Hit, error) {
 	if err := s.ctx.Err(); err != nil {
 		return nil, err
+	}
+	if err := s.bad.Load(); err != nil {
+		return nil, *err
 	}
 	all := make([][]index.Hit, s.n)
 	for i := range all {

@@ -95,7 +95,7 @@ func (c *Checkpoint) Close() error { return c.fs.RemoveAll(c.dir) }
 
 // IsFile reports whether a store may hold a file of that name: what a backup brings must be nothing else.
 func IsFile(name string) bool {
-	return fs.ValidPath(name) && !strings.ContainsAny(name, `/\:`) && ours(name) && !slices.Contains([]string{"LOCK", holderFile}, name)
+	return fs.ValidPath(name) && !strings.ContainsAny(name, `/\:`) && ours(name) && !slices.Contains([]string{"LOCK", holderFile, sideDir}, name)
 }
 
 // Compact rewrites everything that was replaced or deleted, and returns the bytes of the tables before and

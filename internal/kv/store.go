@@ -159,7 +159,7 @@ func inspect(fsys vfs.FS, dir string, o Options) error {
 
 // ours reports whether a file of this name may lie in the folder of a database whose making was cut short.
 func ours(name string) bool {
-	for _, prefix := range []string{"LOCK", "MANIFEST-", "OPTIONS-", "CURRENT", "marker.", "temporary.", holderFile} {
+	for _, prefix := range []string{"LOCK", "MANIFEST-", "OPTIONS-", "CURRENT", "marker.", "temporary.", holderFile, sideDir} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
