@@ -236,8 +236,9 @@ func derivedSince(r *kv.Snapshot) (uint64, error) {
 	return kv.DecodeSeq(v)
 }
 
-// Derive brings the derived files up to date, so that the first search after the next Open does not have to. Searches do the
-// same when more than a few thousand rows are missing; nobody has to call it.
+// Derive makes the derived files, and makes them anew once a sixteenth of the rows has changed, so that the first search after
+// the next Open reads a file instead of all rows. A search on a database that is open for writing does the same when thousands of rows
+// are missing; nobody has to call it.
 func (d *DB) Derive(ctx context.Context) error {
 	if d.opts.ReadOnly {
 		return ErrReadOnly
@@ -253,7 +254,7 @@ func (d *DB) Derive(ctx context.Context) error {
 		return nil
 	}
 	if f := d.rows.Load(); f != nil && f.fits(s.r, s.state) == nil {
-		if delta, err := s.since(ctx, f); err != nil || delta.empty() {
+		if delta, err := s.since(ctx, f); err != nil || 16*delta.size() < s.Len() {
 			return err
 		}
 	}
@@ -365,7 +366,8 @@ type rowsDelta struct {
 	added *flat.Index     // rows that are not in the file, and the other vectors
 }
 
-func (d *rowsDelta) empty() bool { return d.skip.IsEmpty() && d.added.Len() == 0 }
+// size is the number of changed rows.
+func (d *rowsDelta) size() int { return max(int(d.skip.GetCardinality()), d.added.Len()) }
 
 type deltaKey struct{ stamp uint64 }
 

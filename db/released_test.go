@@ -15,6 +15,49 @@ import (
 // program that wrote it said.
 var released = []struct{ file, fingerprint string }{
 	{"format1.tar.zst", "cc9146e173f11138359ca94411ddaf32dcb05655bf5c2d9187e53cea9992f371"},
+	{"format2.tar.zst", "cc9146e173f11138359ca94411ddaf32dcb05655bf5c2d9187e53cea9992f371"}, // the same, upgraded
+}
+
+// TestReleasedFormatIsWrittenWithout upgrade: a row keeps its old form until it is written, and the database ends as one that was
+// upgraded first.
+func TestReleasedFormatIsWrittenWithout(t *testing.T) {
+	var prints []string
+	for _, upgrade := range []bool{false, true} {
+		f, err := os.Open(filepath.Join("testdata", released[0].file))
+		dbtest.Must(t, err)
+		dir := filepath.Join(t.TempDir(), "db")
+		dbtest.Must(t, db.Restore(ctx, dir, f))
+		dbtest.Must(t, f.Close())
+		if upgrade {
+			from, to, err := db.Upgrade(ctx, dir)
+			if err != nil || from != 1 || to != 2 {
+				t.Errorf("upgraded from %d to %d: %v", from, to, err)
+			}
+		}
+		d, err := db.Open(ctx, dir, nil)
+		dbtest.Must(t, err)
+		item, err := d.Get(ctx, "p03.jpg")
+		dbtest.Must(t, err)
+		item.Meta["note"] = "new"
+		_, err = d.Put(ctx, item)
+		dbtest.Must(t, err)
+		_, err = d.Annotate(ctx, "meta.stars", seqOf("p06.jpg", 9.5))
+		dbtest.Must(t, err)
+		_, err = d.Delete(ctx, "p08.jpg", "p29.jpg")
+		dbtest.Must(t, err)
+		if st, err := d.Stats(ctx); err != nil || st.Format != 2 {
+			t.Errorf("format %d after writing (%v)", st.Format, err)
+		}
+		dbtest.MustCheck(t, d)
+		dbtest.Must(t, d.Close())
+		if from, _, err := db.Upgrade(ctx, dir); err != nil || (from == 2) != upgrade {
+			t.Errorf("upgraded %v: again from %d, %v", upgrade, from, err)
+		}
+		prints = append(prints, fingerprintOf(t, dir))
+	}
+	if prints[0] != prints[1] {
+		t.Errorf("fingerprints %q", prints)
+	}
 }
 
 // TestReleasedFormats opens every one, finds all that was in it, and writes to it.

@@ -11,7 +11,7 @@ import (
 // upgradeChunk is the number of rows that one commit of Upgrade rewrites.
 const upgradeChunk = 10000
 
-// Upgrade brings the database in dir to the newest format, and returns the formats it had and has. A database of an older
+// Upgrade brings the database in dir to the newest format, and returns the formats its rows had and have. A database of an older
 // format works without it, and its rows take the newest form as they are written; what Upgrade adds is that all rows have it, and that
 // ranges of rows have sums by which Check finds what went missing. Interrupted, it goes on where it stopped when it is
 // called again. A database of a newer program is refused with ErrFormat.
@@ -22,6 +22,9 @@ func Upgrade(ctx context.Context, dir string) (from, to int, err error) {
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	from = int(d.now.heading.Load().format)
+	if !d.now.heading.Load().ranges {
+		from = 1 // or still in part
+	}
 	for next := uint32(0); err == nil && next != done; {
 		err = d.update(ctx, func(w *writer) (err error) {
 			next, err = w.renew(next)

@@ -130,6 +130,9 @@ func newCompactCmd(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := a.derive(cmd.Context(), d); err != nil {
+					return err
+				}
 				return a.printOutcome(sizes{before, after}, fmt.Sprintf("%s bytes in tables, %s before", thousands(int(after)), thousands(int(before))))
 			})
 		},
@@ -140,8 +143,10 @@ func newUpgradeCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "upgrade",
 		Short: "Bring the database to the newest format",
-		Long: `Bring the database to the newest format that this program knows. There is one format
-so far; the command says so, and refuses a database of a newer program.`,
+		Long: `Bring all of the database to the newest format that this program knows. An older one
+works without it, and rows take the newest form as they are written; afterwards all
+rows have it, and check finds rows that went missing by sums that are kept with
+them. A program that is older than the database refuses to open it.`,
 		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := a.dbDir(false)

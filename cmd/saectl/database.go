@@ -86,3 +86,19 @@ func (a *app) withDB(ctx context.Context, opts db.Options, f func(*db.DB) error)
 	}
 	return err
 }
+
+// manyRows is the number of items from which on a file of rows is worth its bytes.
+const manyRows = 4096
+
+// derive makes the derived files of a large database, so that the first search does not read all rows. That they cannot be
+// made is worth a note: the searches only take longer.
+func (a *app) derive(ctx context.Context, d *db.DB) error {
+	st, err := d.Stats(ctx)
+	if err != nil || st.Items < manyRows {
+		return err
+	}
+	if err := d.Derive(ctx); err != nil && ctx.Err() == nil {
+		a.note("the derived files could not be made, searches read all rows instead: %v", err)
+	}
+	return ctx.Err()
+}

@@ -230,6 +230,9 @@ func (j *importJob) run(ctx context.Context, a *app, d *db.DB) error {
 		return fmt.Errorf("import: %w", err)
 	}
 	j.noteUnused(a)
+	if err := a.derive(ctx, d); err != nil {
+		return err
+	}
 	return a.printOutcome(j.outcome, j.outcome.String())
 }
 

@@ -100,7 +100,10 @@ func runIndex(ctx context.Context, a *app, roots []string, o indexOptions) error
 		if err := job.run(ctx, a, d, e); err != nil {
 			return err
 		}
-		return job.findGone(ctx, a, d, roots, o.prune)
+		if err := job.findGone(ctx, a, d, roots, o.prune); err != nil {
+			return err
+		}
+		return a.derive(ctx, d)
 	})
 	job.noteBad(a)
 	if err != nil {

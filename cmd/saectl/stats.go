@@ -44,17 +44,18 @@ func printFingerprint(ctx context.Context, a *app, d *db.DB) error {
 
 // statsView is a database's numbers as JSON.
 type statsView struct {
-	Dir    string      `json:"dir"`
-	Format int         `json:"format"`
-	Items  int         `json:"items"`
-	Dim    int         `json:"dim"`
-	Space  db.Space    `json:"space"`
-	Bytes  uint64      `json:"bytes"`
-	Active string      `json:"active"` // autoencoder that answers queries; empty: none
-	Models []modelView `json:"models"`
-	Fields []fieldView `json:"fields"`
-	Words  int         `json:"vocabulary"`
-	Fit    *fitView    `json:"fit,omitempty"` // of the active autoencoder to the rows added since its training
+	Dir     string      `json:"dir"`
+	Format  int         `json:"format"`
+	Items   int         `json:"items"`
+	Dim     int         `json:"dim"`
+	Space   db.Space    `json:"space"`
+	Bytes   uint64      `json:"bytes"` // on disk, without derived files
+	Derived uint64      `json:"derived_bytes"`
+	Active  string      `json:"active"` // autoencoder that answers queries; empty: none
+	Models  []modelView `json:"models"`
+	Fields  []fieldView `json:"fields"`
+	Words   int         `json:"vocabulary"`
+	Fit     *fitView    `json:"fit,omitempty"` // of the active autoencoder to the rows added since its training
 }
 
 // fieldView is one metadata field.
@@ -70,7 +71,7 @@ func printStats(ctx context.Context, a *app, d *db.DB) error {
 		return err
 	}
 	v := statsView{
-		Dir: d.Dir(), Format: st.Format, Items: st.Items, Dim: st.Dim, Space: st.Space, Bytes: st.Bytes,
+		Dir: d.Dir(), Format: st.Format, Items: st.Items, Dim: st.Dim, Space: st.Space, Bytes: st.Bytes, Derived: st.Derived,
 		Active: st.Active, Models: []modelView{}, Fields: []fieldView{}, Words: st.Words,
 	}
 	for _, m := range st.Models {
@@ -91,7 +92,7 @@ func (v statsView) text() string {
 		"database", v.Dir,
 		"items", thousands(v.Items),
 		"space", v.Space.String(),
-		"on disk", fmt.Sprintf("%.1f MB", float64(v.Bytes)/1e6),
+		"on disk", fmt.Sprintf("%.1f MB, and %.1f MB of derived files", float64(v.Bytes)/1e6, float64(v.Derived)/1e6),
 		"vocabulary", thousands(v.Words) + " words",
 	}
 	for _, m := range v.Models {
