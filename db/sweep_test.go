@@ -187,9 +187,9 @@ func cutDuring(t *testing.T, rounds int, rng *rand.Rand, ways func(op int) []int
 		if !when(ops) {
 			return nil
 		}
-		l.mu.Lock()
+		l.mu.Lock() // until the clones are made: the workload must not get past the call under way
+		defer l.mu.Unlock()
 		acked, doubt := maps.Clone(l.acked), maps.Clone(l.doubt)
-		l.mu.Unlock()
 		for _, percent := range ways(ops) {
 			clone := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})
 			crashes = append(crashes, crash{ops, percent, clone, acked, doubt})
