@@ -61,6 +61,9 @@ func (d *DB) SetEdits(ctx context.Context, model string, e concept.Edits) error 
 	if err != nil {
 		return fmt.Errorf("edit names: %w", err)
 	}
+	if string(v) == "{}" {
+		v = nil // taking all edits back leaves no trace
+	}
 	return d.update(ctx, func(w *writer) error {
 		rec, err := findModel(w.r, w.state, model)
 		if err != nil {
@@ -73,7 +76,7 @@ func (d *DB) SetEdits(ctx context.Context, model string, e concept.Edits) error 
 		if _, err := e.Apply(n); err != nil {
 			return fmt.Errorf("edit names: %w", err)
 		}
-		w.b.Set(kv.KeyEdits(rec.number), v)
+		setOrDelete(w.b, kv.KeyEdits(rec.number), v)
 		w.state.Rev++
 		return nil
 	})
