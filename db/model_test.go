@@ -6,15 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"sync"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
-	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/internal/dbtest"
@@ -112,78 +109,7 @@ func load(t *testing.T, d *db.DB, data *querytest.Data) {
 	dbtest.Must(t, d.SetNames(ctx, "", n))
 }
 
-// TestLifeAgainstAMap does random things to a database and to a map, and compares after each few: items, codes and
-// postings are those of the map, through replacing, deleting, switching autoencoders and reopening.
-func TestLifeAgainstAMap(t *testing.T) {
-	for seed := range uint64(4) {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { life(t, seed, 120) })
-	}
-}
-
-func life(t *testing.T, seed uint64, steps int) {
-	rng := rand.New(rand.NewPCG(seed, 99))
-	fs := vfs.NewMem()
-	open := func() *db.DB {
-		o := dbtest.Options(fs)
-		o.Tune = func(p *pebble.Options) { p.FS = fs; p.MemTableSize = 64 << 10 }
-		d, err := db.Open(ctx, dbtest.Dir, o)
-		dbtest.Must(t, err)
-		return d
-	}
-	d := open()
-	defer func() { d.Close() }()
-	models := map[string]*sae.Model{"a": dbtest.Model(6, 20, 3, 1), "b": dbtest.Model(6, 30, 5, 2)}
-	items := map[string]db.Item{}
-	active := ""
-	for step := range steps {
-		switch op := rng.IntN(12); {
-		case op < 6 || len(items) == 0:
-			pool := dbtest.Items(40, 6, rng.Uint64N(3))
-			batch := pool[rng.IntN(30):]
-			batch = batch[:1+rng.IntN(min(10, len(batch)))]
-			_, err := d.Put(ctx, batch...)
-			dbtest.Must(t, err)
-			for _, it := range batch {
-				items[it.ID] = it
-			}
-		case op < 8:
-			id := fmt.Sprintf("i%04d", rng.IntN(40))
-			n, err := d.Delete(ctx, id)
-			dbtest.Must(t, err)
-			if _, there := items[id]; there != (n == 1) {
-				t.Fatalf("seed %d step %d: delete %s: %d", seed, step, id, n)
-			}
-			delete(items, id)
-		case op == 8:
-			name := string("ab"[rng.IntN(2)])
-			dbtest.Must(t, d.AddModel(ctx, name, models[name]))
-			dbtest.Must(t, d.EncodeAll(ctx, name, 1, nil))
-		case op == 9:
-			name := string("ab"[rng.IntN(2)])
-			dbtest.Must(t, d.AddModel(ctx, name, models[name]))
-			dbtest.Must(t, d.Activate(ctx, name))
-			active = name
-		case op == 10:
-			name := string("ab"[rng.IntN(2)])
-			if err := d.DropModel(ctx, name); err != nil && !errors.Is(err, db.ErrActive) && !errors.Is(err, db.ErrNotFound) {
-				t.Fatal(err)
-			} else if err == nil && name == active {
-				t.Fatalf("seed %d step %d: the active autoencoder was dropped", seed, step)
-			}
-		case op == 11:
-			dbtest.Must(t, d.Close())
-			d = open()
-		}
-		if step%10 == 9 {
-			compare(t, d, items, models[active], active)
-		}
-		if t.Failed() {
-			t.Fatalf("seed %d, after step %d", seed, step)
-		}
-	}
-}
-
-// compare holds the database against the map: items, codes of the active autoencoder, and postings.
+// compare holds the database against a map: items, codes of the active autoencoder, and postings.
 func compare(t *testing.T, d *db.DB, items map[string]db.Item, m *sae.Model, active string) {
 	t.Helper()
 	dbtest.MustCheck(t, d)
