@@ -76,7 +76,11 @@ func (d *DB) SetEdits(ctx context.Context, model string, e concept.Edits) error 
 		if _, err := e.Apply(n); err != nil {
 			return fmt.Errorf("edit names: %w", err)
 		}
-		setOrDelete(w.b, kv.KeyEdits(rec.number), v)
+		if len(v) == 0 {
+			w.b.Delete(kv.KeyEdits(rec.number))
+		} else {
+			w.b.Set(kv.KeyEdits(rec.number), v)
+		}
 		w.state.Rev++
 		return nil
 	})

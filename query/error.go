@@ -32,6 +32,12 @@ type Error struct {
 	err  error  // its kind, for errors.Is; may be nil
 }
 
+// NewError places an error at a byte offset of a query's text, for whoever got it from somewhere else than Compile and Run.
+// kind is what errors.Is finds in it; it may be nil.
+func NewError(text string, offset int, kind error, msg, hint string) *Error {
+	return newError(text, offset, kind, msg, hint)
+}
+
 // newError places an error at a byte offset of a query's text.
 func newError(text string, offset int, kind error, msg, hint string) *Error {
 	offset = min(max(offset, 0), len(text))

@@ -172,8 +172,8 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		ID     string         `json:"id"`
 		Score  float64        `json:"score"`
 		Path   string         `json:"path"`
-		Meta   map[string]any `json:"meta,omitempty"`
-		Why    []Why          `json:"why,omitempty"`
+		Meta   map[string]any `json:"meta,omitzero"`
+		Why    []Why          `json:"why,omitzero"`
 		Code   *code          `json:"codes,omitempty"`
 		Vector []float32      `json:"vector,omitempty"`
 	}{Rank: r.Rank, ID: r.ID, Score: r.Score, Path: r.Path, Meta: shortKeys(r.Meta), Why: r.Why, Vector: r.Vector}
@@ -202,6 +202,9 @@ const metaPrefix = "meta."
 
 // shortKeys drops "meta." from the keys, where the short key is still free.
 func shortKeys(meta map[string]any) map[string]any {
+	if meta == nil {
+		return nil
+	}
 	short := make(map[string]any, len(meta))
 	for key, v := range meta {
 		bare, isUser := strings.CutPrefix(key, metaPrefix)

@@ -31,6 +31,7 @@ type app struct {
 	width       int  // columns of the terminal on stdout; 0: no limit
 
 	flags      sharedFlags
+	command    string // as it is called, without saectl
 	jsonErrors bool   // --json or --format json* stands on the command line
 	format     format // what flags mean; set by resolve before a command runs
 }

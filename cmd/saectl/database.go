@@ -17,6 +17,10 @@ const dbFolder = ".saedb"
 // nearest .saedb upwards. Where there is none of them it is .saedb in the
 // working directory for a command that creates, and an error for any other.
 func (a *app) dbDir(create bool) (string, error) {
+	if url := a.dbURL(); url != "" {
+		return "", hint(fmt.Errorf("%s needs the folder of the database, and %s is a server", a.command, url),
+			"run it where the folder is, after ending the server; query, explain, concepts, near, get and stats read through a server")
+	}
 	if a.flags.db != "" {
 		return a.flags.db, nil
 	}
@@ -68,7 +72,7 @@ func (a *app) openDB(ctx context.Context, opts db.Options) (*db.DB, error) {
 	case errors.Is(err, db.ErrNoDatabase):
 		return nil, hint(fmt.Errorf("%s: no database here", dir), creators)
 	case errors.Is(err, db.ErrLocked):
-		return nil, hint(err, "another process has it open; wait for it or end it")
+		return nil, hint(err, "another process has it open; wait for it or end it; a saedb server is read through with --db http://HOST:PORT")
 	}
 	return d, err
 }

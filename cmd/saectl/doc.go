@@ -15,7 +15,8 @@
 //  2. List it in newRootCmd (root.go).
 //  3. Answer through the app and never through os: many rows with a.printer,
 //     one object with a.printObject, remarks with a.note, long work with
-//     a.progress, the database with a.withDB, queries with printAnswer.
+//     a.progress, the database with a.withDB, queries with printAnswer;
+//     what a server can answer as well, with a.withReader.
 //  4. Return errors, never print or exit. hint(err, "…") adds the cure;
 //     errNothing means "worked, found nothing" (exit status 1).
 //  5. Write testdata/script/foo.txtar, a shell dialogue that shows the command,

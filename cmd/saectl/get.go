@@ -32,8 +32,8 @@ Exit status 1 if one of them is not there.`,
 		Example: "  saectl get --vector photos/dog.jpg",
 		Args:    wantArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			return a.withDB(cmd.Context(), db.Options{ReadOnly: true}, func(d *db.DB) error {
-				return runGet(cmd.Context(), a, d, ids, vector)
+			return a.withReader(cmd.Context(), func(r reader) error {
+				return runGet(cmd.Context(), a, r, ids, vector)
 			})
 		},
 	}
@@ -41,14 +41,14 @@ Exit status 1 if one of them is not there.`,
 	return cmd
 }
 
-func runGet(ctx context.Context, a *app, d *db.DB, ids []string, vector bool) error {
+func runGet(ctx context.Context, a *app, r reader, ids []string, vector bool) error {
 	if a.format == formatTable && !a.chosen() {
 		a.format = formatJSON // an item is JSON on a terminal, too
 	}
 	p := a.printer(column{Name: "id"}, column{Name: "path"}, column{Name: "meta"})
 	missing := false
 	for _, id := range ids {
-		it, err := d.Get(ctx, id)
+		it, err := r.Get(ctx, id)
 		if errors.Is(err, db.ErrNotFound) {
 			a.note("no item %q", id)
 			missing = true

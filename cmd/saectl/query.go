@@ -23,7 +23,10 @@ func newQueryCmd(a *app) *cobra.Command {
 no row answers it.
 
 A $NAME in the text takes its value from --param NAME=VALUE: true and false are
-truth values, numbers are numbers, everything else is text.`,
+truth values, numbers are numbers, everything else is text.
+
+With --db http://HOST:PORT a saedb server answers. It has no encoder and reads no
+files: a text is a word of its vocabulary, and file, url and vector are refused.`,
 		Example: `  saectl query 'concept = dog and meta.year >= 2020 top 10 with why'
   saectl query 'near image "a.jpg" in latent top 5'
   saectl query 'near text "a red barn" top 5'

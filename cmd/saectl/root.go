@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -17,11 +19,16 @@ answers queries such as
     saectl query 'concept = seascape top 10'
 
 The database is --db DIR, else $SAEDB_DIR, else the nearest .saedb folder in
-this directory or above it. Rows are a table on a terminal and JSON lines
-elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
-		SilenceErrors:     true, // run renders errors, once
-		SilenceUsage:      true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.resolve() },
+this directory or above it. Where a saedb server has it open, query, explain,
+concepts, near, get and stats read through the server: --db http://HOST:PORT, with
+its token, if it wants one, in $SAEDB_TOKEN. Rows are a table on a terminal and
+JSON lines elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
+		SilenceErrors: true, // run renders errors, once
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.command = strings.TrimPrefix(cmd.CommandPath(), "saectl ")
+			return a.resolve()
+		},
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -31,7 +38,7 @@ elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
 	})
 
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.flags.db, "db", "", "database folder (default $SAEDB_DIR, else the nearest .saedb upwards)")
+	flags.StringVar(&a.flags.db, "db", "", "database folder, or the URL of a saedb server (default $SAEDB_DIR, else the nearest .saedb upwards)")
 	flags.StringVar(&a.flags.format, "format", "", "table, json, jsonl, csv, tsv or paths (default table on a terminal, else jsonl)")
 	flags.BoolVar(&a.flags.json, "json", false, "short for --format json")
 	flags.BoolVarP(&a.flags.zero, "null", "0", false, "with --format paths: end each path with a NUL byte")

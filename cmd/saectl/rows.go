@@ -111,14 +111,13 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 		concepts := left("concepts", func(r query.Row) string { return sharesText(r.Concepts) })
 		return layout{cluster, name, count, density, cosine, concepts}
 	case query.KindCount:
-		value := func(r query.Row) string { return fmt.Sprint(r.Value) }
 		switch row.By {
 		case "":
 			return layout{count}
 		case query.ClusterField:
-			return layout{right(row.By, value), name, count}
+			return layout{right(row.By, valueText), name, count}
 		}
-		return layout{left(row.By, value), count}
+		return layout{left(row.By, valueText), count}
 	case query.KindPlan:
 		return layout{left("", func(r query.Row) string { return r.Text })}
 	}
@@ -133,6 +132,16 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 		image = append(image, left("meta", metaText))
 	}
 	return image
+}
+
+// valueText is a value as JSON has it, text without the quotes.
+func valueText(r query.Row) string {
+	text, _ := json.Marshal(r.Value) // plain values, which always marshal
+	var s string
+	if json.Unmarshal(text, &s) == nil {
+		return s
+	}
+	return string(text)
 }
 
 // whyText is "dog 62%, snow 31%".

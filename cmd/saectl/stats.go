@@ -16,17 +16,17 @@ func newStatsCmd(a *app) *cobra.Command {
 		Use:   "stats",
 		Short: "Show what the database holds",
 		Long: `Show what the database holds, and whether the active autoencoder still fits the
-rows added since its training. With --fingerprint print one hash of its content
+rows added since its training (not through a server, which does not know). With --fingerprint print one hash of its content
 (items, vectors, metadata, autoencoders, codes) on one line and nothing else;
 times, places and the order of writing are not in it, so two databases filled in
 different ways with the same content have the same.`,
 		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withDB(cmd.Context(), db.Options{ReadOnly: true}, func(d *db.DB) error {
+			return a.withReader(cmd.Context(), func(r reader) error {
 				if fingerprint {
-					return printFingerprint(cmd.Context(), a, d)
+					return printFingerprint(cmd.Context(), a, r)
 				}
-				return printStats(cmd.Context(), a, d)
+				return printStats(cmd.Context(), a, r)
 			})
 		},
 	}
@@ -34,8 +34,8 @@ different ways with the same content have the same.`,
 	return cmd
 }
 
-func printFingerprint(ctx context.Context, a *app, d *db.DB) error {
-	sum, err := d.Fingerprint(ctx)
+func printFingerprint(ctx context.Context, a *app, r reader) error {
+	sum, err := r.Fingerprint(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func printFingerprint(ctx context.Context, a *app, d *db.DB) error {
 
 // statsView is a database's numbers as JSON.
 type statsView struct {
-	Dir     string      `json:"dir"`
+	Dir     string      `json:"dir"` // or the URL of the server
 	Format  int         `json:"format"`
 	Items   int         `json:"items"`
 	Dim     int         `json:"dim"`
@@ -65,13 +65,13 @@ type fieldView struct {
 	Count int      `json:"count"`
 }
 
-func printStats(ctx context.Context, a *app, d *db.DB) error {
-	st, err := d.Stats(ctx)
+func printStats(ctx context.Context, a *app, r reader) error {
+	st, err := r.Stats(ctx)
 	if err != nil {
 		return err
 	}
 	v := statsView{
-		Dir: d.Dir(), Format: st.Format, Items: st.Items, Dim: st.Dim, Space: st.Space, Bytes: st.Bytes, Derived: st.Derived,
+		Dir: a.dbURL(), Format: st.Format, Items: st.Items, Dim: st.Dim, Space: st.Space, Bytes: st.Bytes, Derived: st.Derived,
 		Active: st.Active, Models: []modelView{}, Fields: []fieldView{}, Words: st.Words,
 	}
 	for _, m := range st.Models {
@@ -80,8 +80,11 @@ func printStats(ctx context.Context, a *app, d *db.DB) error {
 	for _, f := range st.Fields {
 		v.Fields = append(v.Fields, fieldView{f.Name, f.Types, f.Count})
 	}
-	if v.Fit, err = activeFit(ctx, d, st); err != nil {
-		return err
+	if d, isFolder := r.(*db.DB); isFolder { // the runs of training, by which new rows are known, lie beside it
+		v.Dir = d.Dir()
+		if v.Fit, err = activeFit(ctx, d, st); err != nil {
+			return err
+		}
 	}
 	return a.printObject(v, v.text())
 }

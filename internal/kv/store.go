@@ -18,8 +18,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// holderFile holds the process id of the process that has the folder open. It is a courtesy to whoever meets the
-// lock: nothing depends on it.
+// holderFile holds the process id of the process that has the folder open and, on a second line, the URL by which that
+// process lets others read, if it does. It is a courtesy to whoever meets the lock: nothing depends on it.
 const holderFile = "HOLDER"
 
 // Options say how Open opens. The zero value opens an existing database for reading and writing.
@@ -178,7 +178,10 @@ func (f *fence) lock(dir string) error {
 	if !held {
 		return err
 	}
-	if pid := readHolder(f.FS, dir); pid != 0 {
+	switch pid, url := readHolder(f.FS, dir); {
+	case url != "":
+		return fmt.Errorf("%w by a saedb server (pid %d): read through it with saectl --db %s (in Go: remote.Dial), or end it: %w", ErrLocked, pid, url, err)
+	case pid != 0:
 		return fmt.Errorf("%w by another process (pid %d): wait for it to end, or choose another folder: %w", ErrLocked, pid, err)
 	}
 	return fmt.Errorf("%w by another process: wait for it to end, or choose another folder: %w", ErrLocked, err)
@@ -191,25 +194,33 @@ func isSharing(err error) bool {
 	return os.PathSeparator == '\\' && errors.As(err, &no) && (no == sharing || no == locked)
 }
 
-func (s *Store) writeHolder() {
+// Announce writes beside the process id the URL by which this process lets others read the database.
+func (s *Store) Announce(url string) { s.writeHolder(url) }
+
+func (s *Store) writeHolder(lines ...string) {
 	f, err := s.fence.FS.Create(s.fence.PathJoin(s.dir, holderFile), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return
 	}
-	_, _ = io.WriteString(f, strconv.Itoa(os.Getpid())+"\n")
+	lines = append([]string{strconv.Itoa(os.Getpid())}, lines...)
+	_, _ = io.WriteString(f, strings.Join(lines, "\n")+"\n")
 	_ = f.Close()
 }
 
-// readHolder returns the process id in the holder file, 0 if there is none.
-func readHolder(fsys vfs.FS, dir string) int {
+// readHolder returns what the holder file says: the process id, 0 if there is none, and the URL, empty if there is none.
+func readHolder(fsys vfs.FS, dir string) (pid int, url string) {
 	f, err := fsys.Open(fsys.PathJoin(dir, holderFile))
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	defer f.Close()
-	text, _ := io.ReadAll(io.LimitReader(f, 32))
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	return pid
+	text, _ := io.ReadAll(io.LimitReader(f, 512))
+	first, second, _ := strings.Cut(string(text), "\n")
+	pid, _ = strconv.Atoi(strings.TrimSpace(first))
+	if url = strings.TrimSpace(second); !strings.HasPrefix(url, "http://") || strings.ContainsFunc(url, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		url = ""
+	}
+	return pid, url
 }
 
 func (s *Store) empty() (bool, error) {

@@ -54,7 +54,10 @@ var mayImport = map[string][]string{
 	"internal/plot":   {},
 	"db":              {"query", "query/syntax", "index/...", "sae", "sae/concept", "internal/kv", "internal/vec"},
 
-	"cmd/saectl":                 {"db", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
+	"db/remote": {"db", "query"},
+
+	"cmd/saedb":                  {"db", "db/remote"},
+	"cmd/saectl":                 {"db/...", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
 	"cmd/saectl/internal/demo":   {"internal/npy"},
 	"cmd/saectl/internal/folder": {},
 	"cmd/saectl/internal/runs":   {},

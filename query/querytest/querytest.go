@@ -75,11 +75,27 @@ func eval(ctx context.Context, src query.Source, text string, p query.Params) st
 		}
 		rows++
 		b.WriteString(FormatRow(row) + "\n")
+		if again := throughJSON(row); again != FormatRow(row) {
+			b.WriteString("as JSON and back: " + again + "\n")
+		}
 	}
 	if rows == 0 {
 		b.WriteString("nothing\n")
 	}
 	return b.String()
+}
+
+// throughJSON is FormatRow of a row that went over a wire.
+func throughJSON(row query.Row) string {
+	data, err := json.Marshal(row)
+	if err != nil {
+		return err.Error()
+	}
+	var again query.Row
+	if err := json.Unmarshal(data, &again); err != nil {
+		return err.Error()
+	}
+	return FormatRow(again)
 }
 
 func render(err error) string {
