@@ -97,6 +97,15 @@ func TestRowsAsJSON(t *testing.T) {
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s\n got %s %v\nwant %s", c.query, got, err, c.want)
 		}
+		var read query.Row
+		err = json.Unmarshal(got, &read)
+		again, err2 := json.Marshal(read)
+		if err != nil || err2 != nil || read.Kind != rows[0].Kind || string(again) != c.want {
+			t.Errorf("%s read and written again: a row of kind %s, %s %v %v\nwant kind %s, %s", c.query, read.Kind, again, err, err2, rows[0].Kind, c.want)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"rank":"first"}`), new(query.Row)); err == nil {
+		t.Error("a rank that is text was read")
 	}
 }
 

@@ -21,12 +21,13 @@ func TestMain(m *testing.M) {
 
 // TestScripts plays the shell dialogues of testdata/script. In them `saectl` is
 // this package's main and the working directory is empty but for the files that
-// the dialogue brings along. Four words are ours:
+// the dialogue brings along. Five words are ours:
 //
 //	exits N saectl …        the command ends with this exit status
 //	vectors FILE 1,0 0,nan  writes a .npy file of these rows
 //	objects FILE            writes a .npy file of Python objects
 //	cut FILE N              leaves the first N bytes of a file
+//	serve DIR [TOKEN]       holds a database open and serves it at $URL until the end
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -35,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"vectors": vectors,
 			"objects": objects,
 			"cut":     cutFile,
+			"serve":   serveDB,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SAEDB_DIR", "")

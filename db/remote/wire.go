@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/query"
 )
 
@@ -71,6 +72,7 @@ var kinds = []struct {
 	{"no clusters", db.ErrNoClusters, http.StatusConflict},
 	{"no encoder", db.ErrNoEmbedder, http.StatusConflict},
 	{"dimensions", db.ErrDim, http.StatusBadRequest},
+	{"vector dimensions", index.ErrDim, http.StatusBadRequest},
 	{"space", db.ErrSpace, http.StatusBadRequest},
 	{"vector", db.ErrVector, http.StatusBadRequest},
 	{"not yet", query.ErrNotYet, http.StatusNotImplemented},
