@@ -44,6 +44,7 @@ type intake struct {
 	inChunk map[string]bool
 
 	chunks  chan []row    // to the writing goroutine
+	closed  bool          // chunks is
 	broken  chan struct{} // closed when it can write no more
 	stopped chan struct{} // closed when it has ended
 	res     Result        // of what is on disk; its own until it has ended
@@ -118,13 +119,12 @@ func (in *intake) flush() bool {
 	return true
 }
 
-// stop waits until everything that was handed over is on disk and returns what was stored. The second call does nothing.
+// stop waits until everything that was handed over is on disk and returns what was stored. Nothing is added after it.
 func (in *intake) stop() (Result, error) {
-	if in.chunks == nil {
-		return Result{}, nil
+	if !in.closed {
+		close(in.chunks)
+		in.closed = true
 	}
-	close(in.chunks)
-	in.chunks = nil
 	<-in.stopped
 	return in.res, in.err
 }

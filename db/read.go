@@ -89,7 +89,10 @@ func (d *DB) getNow(ctx context.Context, id string) (it Item, err error, ok bool
 	if !ok {
 		return it, nil, false
 	}
-	it, err = get(ctx, d.store, id, int(h.state.Dim))
+	err = d.store.Now(func(v kv.Viewer) error {
+		it, err = get(ctx, v, id, int(h.state.Dim))
+		return err
+	})
 	return it, err, d.now.still(turn)
 }
 
@@ -138,7 +141,7 @@ type stored struct {
 	thumb []byte
 }
 
-// viewer is what reads single keys: a snapshot, or the store as it is now.
+// viewer is what reads single keys: a snapshot, or a kv.Viewer of the store as it is now.
 type viewer interface {
 	View(key []byte, f func(value []byte) error) (ok bool, err error)
 }

@@ -421,7 +421,11 @@ func (r *Snapshot) View(key []byte, f func(value []byte) error) (ok bool, err er
 		return false, err
 	}
 	defer r.s.leave()
-	return r.s.view(r.p, key, f)
+	err = r.s.guard.protect(func() error {
+		ok, err = Viewer{r.p}.View(key, f)
+		return err
+	})
+	return ok, err
 }
 
 // Get returns a copy of the value under key, and whether there is one.
@@ -433,31 +437,31 @@ func (r *Snapshot) Get(key []byte) (value []byte, ok bool, err error) {
 	return value, ok, err
 }
 
-// View calls f with the value under key as it is now, and reports whether there is one. f must not keep the value nor
-// call the store. Two calls may see two states.
-func (s *Store) View(key []byte, f func(value []byte) error) (ok bool, err error) {
+// Now runs read, which gets values as they are now: two gets may see two states. read must not call the store.
+func (s *Store) Now(read func(Viewer) error) error {
 	if err := s.enter(); err != nil {
-		return false, err
+		return err
 	}
 	defer s.leave()
-	return s.view(s.db, key, f)
+	return s.guard.protect(func() error { return read(Viewer{s.db}) })
 }
 
-// view reads from p, which is the database or a snapshot of it.
-func (s *Store) view(p pebble.Reader, key []byte, f func(value []byte) error) (ok bool, err error) {
-	err = s.guard.protect(func() error {
-		v, closer, err := p.Get(key)
+// Viewer reads single keys of a store as it is now.
+type Viewer struct{ p pebble.Reader }
+
+// View calls f with the value under key, and reports whether there is one. f must not keep the value.
+func (v Viewer) View(key []byte, f func(value []byte) error) (ok bool, err error) {
+	value, closer, err := v.p.Get(key)
+	if err != nil {
 		if errors.Is(err, pebble.ErrNotFound) {
-			return nil
+			err = nil
 		}
-		if err != nil {
-			return err
-		}
-		ok = true
-		err = f(v)
-		return errors.Join(err, closer.Close())
-	})
-	return ok, err
+		return false, err
+	}
+	if err := f(value); err != nil {
+		return true, errors.Join(err, closer.Close())
+	}
+	return true, closer.Close()
 }
 
 // Pair is a key with its value. Both belong to the iteration and are valid until its next step.

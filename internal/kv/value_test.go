@@ -2,10 +2,12 @@ package kv
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,10 @@ func FuzzDecode(f *testing.F) {
 	f.Add(AppendFormat(nil, Format))
 	f.Add(AppendState(nil, State{Seq: 1, Next: 2}))
 	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3}))
+	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3, Old: true}))
+	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3, Thumb: true, Meta: AppendMeta(nil, everyType())}))
+	f.Add(AppendRangeSum(nil, RangeSum{Keys: -2, Digest: 1 << 63}))
+	f.Add(AppendSeq(nil, 1<<40))
 	f.Add(AppendCode(nil, []uint32{0, 5, 900}, []float32{1, 2, 3}))
 	f.Add(AppendMeta(nil, everyType()))
 	f.Add(AppendPosting(AppendPosting(nil, 1, 2), 3, 4))
@@ -58,8 +64,15 @@ func FuzzDecode(f *testing.F) {
 		}
 		n, err := DecodeCounter(v)
 		check("counter", err, func() any { n, _ := DecodeCounter(AppendCounter(nil, n)); return n }, n)
-		_, err = DecodeVector(nil, v, len(v)/4)
+		sum, err := DecodeRangeSum(v)
+		check("range sum", err, func() any { s, _ := DecodeRangeSum(AppendRangeSum(nil, sum)); return s }, sum)
+		seq, err := DecodeSeq(v)
+		check("commit", err, func() any { n, _ := DecodeSeq(AppendSeq(nil, seq)); return n }, seq)
+		x, err := DecodeVector(nil, v, len(v)/4)
 		check("vector", err, func() any { return nil }, nil)
+		if want := plainVector(v); len(v)%4 == 0 && (err == nil) != (want != nil) || err == nil && !slices.Equal(x, want) {
+			t.Errorf("vector %x reads as %v (%v), number by number as %v", v, x, err, want)
+		}
 		err = EachPosting(0, v, func(uint32, float32) bool { return true })
 		check("postings", err, func() any { return nil }, nil)
 		_, _, err = DecodeField(v)
@@ -151,5 +164,40 @@ func TestBlobs(t *testing.T) {
 	defer r.Close()
 	if _, err := r.Blob(SpanFile(9)); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("without its first piece: %v", err)
+	}
+}
+
+// plainVector is DecodeVector number by number: nil for a NaN or infinite one.
+func plainVector(v []byte) []float32 {
+	x := []float32{}
+	for ; len(v) >= 4; v = v[4:] {
+		f := math.Float32frombits(binary.LittleEndian.Uint32(v))
+		if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+			return nil
+		}
+		x = append(x, f)
+	}
+	return x
+}
+
+// TestDecodeVectorKnowsOddNumbers at every place of vectors of even and odd length.
+func TestDecodeVectorKnowsOddNumbers(t *testing.T) {
+	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), math.Float32frombits(0xff800001)}
+	for _, n := range []int{1, 2, 3, 8, 9} {
+		for at := range n {
+			x := make([]float32, n)
+			for i := range x {
+				x[i] = math.MaxFloat32 * float32(1-2*(i%2))
+			}
+			if got, err := DecodeVector(nil, AppendVector(nil, x), n); err != nil || !slices.Equal(got, x) {
+				t.Fatalf("%v reads as %v, %v", x, got, err)
+			}
+			for _, f := range odd {
+				x[at] = f
+				if _, err := DecodeVector(nil, AppendVector(nil, x), n); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("%v: %v", x, err)
+				}
+			}
+		}
 	}
 }
