@@ -56,6 +56,6 @@ holds one line; saectl takes the token from $SAEDB_TOKEN.`,
 	flags.StringSliceVar(&s.options.Hosts, "host", nil, "name that clients may call the server by, besides localhost and its addresses")
 	flags.DurationVar(&s.options.Timeout, "timeout", time.Minute, "longest time for one answer")
 	flags.IntVar(&s.options.Concurrent, "concurrent", 32, "answers at a time; more are refused")
-	flags.BoolVar(&s.readOnly, "read-only", false, "open the folder without writing to it, upkeep of the store included")
+	flags.BoolVar(&s.readOnly, "read-only", false, "open the store for reading only, without its upkeep in the background")
 	return cmd
 }
