@@ -479,7 +479,7 @@ func (c *checker) derived() error {
 	}
 	if errors.Is(err, errRows) {
 		c.s.d.dropRows(f, err)
-		c.report("derived file, which is made anew: %w", err)
+		c.fault("derived file, which is made anew: %w", err)
 		return nil
 	}
 	return err

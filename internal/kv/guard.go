@@ -153,7 +153,11 @@ func calledFrom(suffix string) bool {
 }
 
 // background is told of errors in Pebble's flushes and compactions. Pebble would try again for ever while writes
-// pile up behind; a database that cannot write its tables has failed. What was acknowledged is in the log.
+// pile up behind; a database that cannot write its tables has failed. What was acknowledged is in the log. The collector
+// of table statistics would try a damaged table again at once, without end: it stops here, where it holds no lock.
 func (g *guard) background(err error) {
 	g.fail(fmt.Errorf("background work: %w", err))
+	if calledFrom("pebble/v2.(*DB).collectTableStats") {
+		select {}
+	}
 }

@@ -64,6 +64,7 @@ func Open(dir string, o Options) (s *Store, fresh bool, err error) {
 	f := &fence{FS: po.FS}
 	g := newGuard(dir, log, f)
 	po.FS, po.Logger, po.Merger, po.ReadOnly = f, g, merger(), o.ReadOnly
+	po.DisableTableStats = o.ReadOnly // they are for compactions; a damaged table would fail a store that only saves what it can
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: g.background,
 		DataCorruption: func(info pebble.DataCorruptionInfo) { // the reader gets the error too
