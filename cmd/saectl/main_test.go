@@ -16,7 +16,7 @@ import (
 // TestMain lets the scripts call the command by its name: the test binary
 // starts itself as saectl.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"saectl": main})
+	testscript.Main(m, map[string]func(){"saectl": main, "saectl-mean": mainOfMeans})
 }
 
 // TestScripts plays the shell dialogues of testdata/script. In them `saectl` is
