@@ -209,7 +209,8 @@ type spoilt struct {
 	fs       *vfs.MemFS
 	file     string
 	where    string
-	readOnly bool // how it is opened
+	readOnly bool   // how it is opened
+	undo     func() // takes the damage back
 }
 
 // spoil flips one random bit of a file: of its content, or of its name's last number where that is all there is.
@@ -223,12 +224,14 @@ func (w *whole) spoil(t *testing.T, rng *rand.Rand, file string) spoilt {
 		at := rng.Int64N(size)
 		s.where = fmt.Sprintf("%s, byte %d of %d, bit %#02x", file, at, size, bit)
 		flipBits(t, s.fs, file, at, bit)
+		s.undo = func() { flipBits(t, s.fs, file, at, bit) }
 		return s
 	}
 	name := []byte(file)
 	name[len(name)-1] ^= byte(1) << rng.IntN(3)
 	s.where = fmt.Sprintf("%s, renamed to %s", file, name)
 	dbtest.Must(t, s.fs.Rename(dbtest.Dir+"/"+file, dbtest.Dir+"/"+string(name)))
+	s.undo = func() { dbtest.Must(t, s.fs.Rename(dbtest.Dir+"/"+string(name), dbtest.Dir+"/"+file)) }
 	return s
 }
 
@@ -242,6 +245,7 @@ func (s spoilt) judge(t *testing.T) string {
 		if !s.says(err) && !strings.Contains(err.Error(), "open "+dbtest.Dir+": ") {
 			t.Errorf("%s: opening: %v", s.where, err)
 		}
+		s.mend(t)
 		return "does not open"
 	}
 	defer func() { _ = d.Close() }()
@@ -277,6 +281,21 @@ func (s spoilt) judge(t *testing.T) string {
 	}
 	s.salvage(t)
 	return "has faults"
+}
+
+// mend takes the damage back: the opening that failed has lost nothing.
+func (s spoilt) mend(t *testing.T) {
+	t.Helper()
+	s.undo()
+	d, err := db.Open(ctx, dbtest.Dir, tight(s.fs))
+	if err != nil {
+		t.Errorf("%s: mended, it does not open: %v", s.where, err)
+		return
+	}
+	defer d.Close()
+	if print, err := d.Fingerprint(ctx); err != nil || print != s.prints[len(s.prints)-1] {
+		t.Errorf("%s: mended, it is another database (%v)", s.where, err)
+	}
 }
 
 // says reports whether an error says that the database is damaged.

@@ -80,6 +80,9 @@ func Open(dir string, o Options) (s *Store, fresh bool, err error) {
 		if err := f.lock(dir); err != nil {
 			return err
 		}
+		if err := checkManifest(f.FS, dir); err != nil {
+			return err
+		}
 		s.db, err = pebble.Open(dir, po)
 		return err
 	})
