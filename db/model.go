@@ -10,6 +10,7 @@ import (
 
 	"github.com/saedb/saedb/internal/kv"
 	"github.com/saedb/saedb/sae"
+	"github.com/saedb/saedb/sae/concept"
 )
 
 // ModelInfo says what is known of a stored autoencoder without reading its tensors.
@@ -33,6 +34,21 @@ type modelRecord struct {
 	Added  int64  `json:"added"` // Unix milliseconds
 
 	number uint32
+}
+
+// SetModel is AddModel, SetNames and Activate in one: it stores an autoencoder with the names of its latents, which may be nil,
+// encodes all items while the one before goes on answering, and then switches in one atomic step. The one before stays until
+// DropModel. Interrupted, it goes on when it is called again with the same arguments.
+func (d *DB) SetModel(ctx context.Context, name string, m *sae.Model, names *concept.Names) error {
+	if err := d.AddModel(ctx, name, m); err != nil {
+		return err
+	}
+	if names != nil {
+		if err := d.SetNames(ctx, name, names); err != nil {
+			return err
+		}
+	}
+	return d.Activate(ctx, name)
 }
 
 // AddModel stores an autoencoder beside the others under a name that no other has. Nothing uses it before Activate.

@@ -316,3 +316,25 @@ func TestReadersBesideAWriter(t *testing.T) {
 	close(stop)
 	wg.Wait()
 }
+
+// TestSetModel replaces the autoencoder that answers, interrupted once; queries know the new names at the switch and not before.
+func TestSetModel(t *testing.T) {
+	d := dbtest.MustOpen(t)
+	_, err := d.Put(ctx, dbtest.Items(30, 6, 1)...)
+	dbtest.Must(t, err)
+	dbtest.Must(t, d.SetModel(ctx, "first", dbtest.Model(6, 24, 3, 1), nil))
+	if err := d.SetModel(newCancelAfter(3), "second", dbtest.Model(6, 24, 3, 2), dbtest.Names(24)); err == nil {
+		t.Fatal("it was not interrupted")
+	}
+	if st, err := d.Stats(ctx); err != nil || st.Active != "first" {
+		t.Errorf("interrupted: %q answers (%v)", st.Active, err)
+	}
+	dbtest.Must(t, d.SetModel(ctx, "second", dbtest.Model(6, 24, 3, 2), dbtest.Names(24)))
+	if st, err := d.Stats(ctx); err != nil || st.Active != "second" || len(st.Models) != 2 {
+		t.Errorf("%q of %d answers (%v)", st.Active, len(st.Models), err)
+	}
+	for _, err := range d.Query(ctx, "concept = word0003", nil) {
+		dbtest.Must(t, err)
+	}
+	dbtest.MustCheck(t, d)
+}

@@ -7,7 +7,19 @@ import (
 	"iter"
 
 	"github.com/saedb/saedb/internal/kv"
+	"github.com/saedb/saedb/query"
 )
+
+// Reader is what can be read of a database: *DB reads each time what is newest, *Snapshot what was there at one commit.
+type Reader interface {
+	Get(ctx context.Context, id string) (Item, error)
+	All(ctx context.Context) iter.Seq2[Item, error]
+	Vectors(ctx context.Context) iter.Seq2[[]float32, error]
+	Query(ctx context.Context, text string, params query.Params, opts ...query.Option) iter.Seq2[query.Row, error]
+	Explain(ctx context.Context, text string, params query.Params, opts ...query.Option) (*query.Plan, error)
+}
+
+var _, _ Reader = (*DB)(nil), (*Snapshot)(nil)
 
 // Snapshot reads the database as it was at one commit. Close it: it keeps replaced data on disk.
 // Its methods may be called by many goroutines at once.
