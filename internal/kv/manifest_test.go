@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"testing"
@@ -44,7 +45,7 @@ func TestDamagedManifestIsRefused(t *testing.T) {
 	write := func(data []byte) {
 		f, err := fs.Create(desc.ManifestFilename, vfs.WriteCategoryUnspecified)
 		if err == nil {
-			_, err = f.Write(data)
+			_, err = f.Write(bytes.Clone(data)) // which may change what it is given
 		}
 		if err := errors.Join(err, f.Close()); err != nil {
 			t.Fatal(err)
