@@ -133,6 +133,62 @@ func FuzzFoldPostings(f *testing.F) {
 	})
 }
 
+// FuzzMerge gives the operands of one key to the merge rule: whole or broken, added from either end, all at once or folded in two
+// portions first, as a compaction does. The outcome is the same, or an error that says so.
+func FuzzMerge(f *testing.F) {
+	keys := [][]byte{KeyPosting(1, 2, 3), KeyField("f", Int), KeyRange(4)}
+	f.Add(byte(0), []byte{1, 0, 0, 0, 128, 63}, []byte{2, 0, 0, 0, 0, 64}, []byte{1, 0, 0, 0, 0, 0})
+	f.Add(byte(0), []byte{1}, []byte{}, []byte{1, 2, 3, 4, 5, 6, 7})
+	f.Add(byte(1), AppendCounter(nil, 3), AppendCounter(nil, -5), AppendCounter(nil, 2))
+	f.Add(byte(2), AppendRangeSum(nil, RangeSum{Keys: 1, Digest: 1 << 63}), AppendRangeSum(nil, RangeSum{Keys: -1, Digest: 1 << 63}), []byte{})
+	rule := merger().Merge
+	f.Fuzz(func(t *testing.T, kind byte, a, b, c []byte) {
+		key := keys[int(kind)%len(keys)]
+		if key[0] == prefixPosting { // rows within the block: nothing else is ever written
+			for _, v := range [][]byte{a, b, c} {
+				for i := 1; i < len(v); i += postingSize {
+					v[i] &= 0x7f
+				}
+			}
+		}
+		merge := func(final bool, first []byte, newer ...[]byte) ([]byte, error) {
+			m, err := rule(key, bytes.Clone(first))
+			for _, v := range newer {
+				err = errors.Join(err, m.MergeNewer(bytes.Clone(v)))
+			}
+			if err != nil {
+				return nil, err
+			}
+			v, _, err := m.Finish(final)
+			return v, err
+		}
+		once, err := merge(true, a, b, c)
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("%x, %x, %x: %v is not ErrCorrupt", a, b, c, err)
+			}
+			return
+		}
+		if len(once) > len(a)+len(b)+len(c)+binary.MaxVarintLen64 {
+			t.Errorf("%x, %x, %x merge to %d bytes", a, b, c, len(once))
+		}
+		older, err := rule(key, bytes.Clone(c))
+		if err := errors.Join(err, older.MergeOlder(bytes.Clone(b)), older.MergeOlder(bytes.Clone(a))); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := older.Finish(true); err != nil || !bytes.Equal(got, once) {
+			t.Errorf("%x, %x, %x merged from the newest on: %x, want %x (%v)", a, b, c, got, once, err)
+		}
+		part, err := merge(false, b, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := merge(true, a, part); err != nil || !bytes.Equal(got, once) {
+			t.Errorf("%x, and %x of %x and %x: %x, want %x (%v)", a, part, b, c, got, once, err)
+		}
+	})
+}
+
 func TestMergeRefusesBrokenOperands(t *testing.T) {
 	for _, key := range [][]byte{KeyPosting(1, 2, 3), KeyField("f", Int)} {
 		s := mustOpen(t, vfs.NewMem())
