@@ -174,8 +174,10 @@ func FuzzMerge(f *testing.F) {
 		if len(once) > len(a)+len(b)+len(c)+binary.MaxVarintLen64 {
 			t.Errorf("%x, %x, %x merge to %d bytes", a, b, c, len(once))
 		}
-		if want := foldSlowly(slices.Concat(a, b, c), true); key[0] == prefixPosting && !bytes.Equal(once, want) {
-			t.Errorf("%x, %x, %x merge to %x, want %x", a, b, c, once, want)
+		if key[0] == prefixPosting {
+			if want := foldSlowly(slices.Concat(a, b, c), true); !bytes.Equal(once, want) {
+				t.Errorf("%x, %x, %x merge to %x, want %x", a, b, c, once, want)
+			}
 		}
 		older, err := rule(key, bytes.Clone(c))
 		if err := errors.Join(err, older.MergeOlder(bytes.Clone(b)), older.MergeOlder(bytes.Clone(a))); err != nil {
