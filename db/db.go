@@ -264,5 +264,9 @@ func readState(r *kv.Snapshot) (kv.State, error) {
 	if !ok {
 		return kv.State{}, kv.Corruptf("the state is missing")
 	}
-	return kv.DecodeState(v)
+	state, err := kv.DecodeState(v)
+	if err == nil && state.Dim > MaxDim {
+		err = kv.Corruptf("the state says that vectors have %d numbers", state.Dim)
+	}
+	return state, err
 }

@@ -100,6 +100,9 @@ func (d *DB) AddModel(ctx context.Context, name string, m *sae.Model) error {
 	})
 }
 
+// maxLatents is what package sae lets an autoencoder have: no record makes us allocate for more.
+const maxLatents = 1 << 24
+
 // modelRecords returns all models in the order in which they were added.
 func modelRecords(r *kv.Snapshot) ([]modelRecord, error) {
 	var all []modelRecord
@@ -113,6 +116,9 @@ func modelRecords(r *kv.Snapshot) ([]modelRecord, error) {
 		}
 		if rec.number, err = kv.Last(p.Key); err != nil {
 			return nil, err
+		}
+		if rec.D < 1 || rec.D > MaxDim || rec.M < 1 || rec.M > maxLatents || rec.K < 1 || rec.K > rec.M {
+			return nil, kv.Corruptf("model record %q: %d of %d latents, of %d numbers", rec.Name, rec.K, rec.M, rec.D)
 		}
 		all = append(all, rec)
 	}
