@@ -118,11 +118,14 @@ func (s *Store) Compact(ctx context.Context) (before, after uint64, err error) {
 	return before, after, err
 }
 
-func (s *Store) tableSize() (n uint64, err error) {
-	err = s.use(func() error {
+func (s *Store) tableSize() (uint64, error) {
+	var n uint64
+	if err := s.use(func() error {
 		total := s.db.Metrics().Total()
 		n = uint64(total.TablesSize)
 		return nil
-	})
-	return n, err
+	}); err != nil {
+		return 0, err // the function may run still
+	}
+	return n, nil
 }

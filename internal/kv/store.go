@@ -74,33 +74,33 @@ func Open(dir string, o Options) (s *Store, fresh bool, err error) {
 	if err := inspect(f.FS, dir, o); err != nil {
 		return nil, false, err
 	}
-	s = &Store{dir: dir, readOnly: o.ReadOnly, fence: f, guard: g, snaps: map[*Snapshot]struct{}{}}
-	s.idle = sync.NewCond(&s.mu)
-	err = g.run(func() (err error) {
+	store := &Store{dir: dir, readOnly: o.ReadOnly, fence: f, guard: g, snaps: map[*Snapshot]struct{}{}}
+	store.idle = sync.NewCond(&store.mu)
+	err = g.run(func() (err error) { // still runs after Open where the store failed: they share no variable but store
 		if err := f.lock(dir); err != nil {
 			return err
 		}
 		if err := checkManifest(f.FS, dir); err != nil {
 			return err
 		}
-		s.db, err = pebble.Open(dir, po)
+		store.db, err = pebble.Open(dir, po)
 		return err
 	})
 	if err != nil {
 		g.fail(err) // whatever Pebble started stops
 		return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), f.release())
 	}
-	s.writeHolder()
+	store.writeHolder()
 	if !o.ReadOnly {
-		if err := s.removeStale(); err != nil {
-			return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), s.Close())
+		if err := store.removeStale(); err != nil {
+			return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), store.Close())
 		}
 	}
-	fresh, err = s.empty()
+	fresh, err = store.empty()
 	if err != nil {
-		return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), s.Close())
+		return nil, false, errors.Join(fmt.Errorf("open %s: %w", dir, err), store.Close())
 	}
-	return s, fresh, nil
+	return store, fresh, nil
 }
 
 // pebbleOptions returns what we change of Pebble's defaults.
@@ -306,12 +306,15 @@ func (s *Store) Close() error {
 }
 
 // DiskSize returns the bytes of the store's files.
-func (s *Store) DiskSize() (n uint64, err error) {
-	err = s.use(func() error {
+func (s *Store) DiskSize() (uint64, error) {
+	var n uint64
+	if err := s.use(func() error {
 		n = s.db.Metrics().DiskSpaceUsage()
 		return nil
-	})
-	return n, err
+	}); err != nil {
+		return 0, err // the function may run still
+	}
+	return n, nil
 }
 
 // use runs f under the guard with the store kept open.
