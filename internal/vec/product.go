@@ -13,6 +13,15 @@ func Product(dst, x, w []float32, d int) {
 	n, m := len(x)/d, len(w)/d
 	dst = dst[:n*m]
 	clear(dst)
+	product(dst, x[:n*d], w[:m*d], d)
+}
+
+// product is the fastest way this processor has to fill dst, which is zero.
+var product = productGo
+
+// productGo is product in Go alone.
+func productGo(dst, x, w []float32, d int) {
+	n, m := len(x)/d, len(w)/d
 	j := 0
 	for ; j+6 <= m; j += 6 { // six rows of w stay in L1 while all of x passes by
 		q := w[j*d : (j+6)*d]
