@@ -188,9 +188,6 @@ func (w *whole) files(t *testing.T) map[string][]string {
 // reads what is not there; nobody gets another answer than before, and a salvage brings the rest. $SAEDB_LONG flips 30 times as many.
 func TestFlippedBits(t *testing.T) {
 	each, seed := 20, uint64(20261125)
-	if testing.Short() {
-		each = 3
-	}
 	if os.Getenv("SAEDB_LONG") != "" {
 		each *= 30
 	}

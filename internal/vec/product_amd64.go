@@ -99,16 +99,9 @@ func shapeFor(n int, wide, narrow *shape) *shape {
 // pack lays the rows of x column by column, as many beside each other as the tile for them has lanes; lanes without a row are zero.
 func (b *bench) pack(x []float32, d int, wide, narrow *shape) {
 	n := len(x) / d
-	size := 0
-	for i := 0; i < n; {
-		s := shapeFor(n-i, wide, narrow)
-		size += s.lanes * d
-		i += s.lanes
-	}
-	if cap(b.packed) < size {
+	if size := (n + wide.lanes) * d; len(b.packed) < size { // the last tile may be nearly empty
 		b.packed = make([]float32, size)
 	}
-	b.packed = b.packed[:size]
 	at := 0
 	for i := 0; i < n; {
 		s := shapeFor(n-i, wide, narrow)
