@@ -430,7 +430,7 @@ func (c *checker) tallyCodes(rec modelRecord, want []tally) error {
 
 func (c *checker) tallyPostings(rec modelRecord, have []tally) error {
 	return c.scan(kv.SpanPostings(rec.number), func(p kv.Pair) bool {
-		latent, block, err := kv.LatentOfPosting(p.Key)
+		_, latent, block, err := kv.BlockOf(p.Key)
 		if err == nil && int(latent) >= rec.M {
 			err = kv.Corruptf("postings of latent %d of %d", latent, rec.M)
 		}

@@ -179,7 +179,7 @@ func (s *source) Postings(ctx context.Context, latent uint32) iter.Seq2[index.Po
 			yield(index.Posting{}, ErrNoModel)
 			return
 		}
-		span := kv.SpanLatent(s.model.number, latent)
+		span := kv.SpanPosting(s.model.number, latent)
 		for p, err := range s.r.Range(span.Lower, span.Upper) {
 			if err == nil {
 				err = ctx.Err()
@@ -188,7 +188,7 @@ func (s *source) Postings(ctx context.Context, latent uint32) iter.Seq2[index.Po
 				yield(index.Posting{}, err)
 				return
 			}
-			_, block, err := kv.LatentOfPosting(p.Key)
+			_, _, block, err := kv.BlockOf(p.Key)
 			more := true
 			if err == nil {
 				err = kv.EachPosting(block, p.Value, func(ord uint32, act float32) bool {

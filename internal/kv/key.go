@@ -24,7 +24,9 @@ const (
 	prefixProgress = 'g' // g model                    -> ordinal where encoding goes on
 	prefixStale    = 'q' // q model ordinal            -> nothing: the row's code is older than its vector
 	prefixCode     = 'c' // c model ordinal            -> code
-	prefixPosting  = 'p' // p model latent block       -> posting block (merged)
+	prefixPosting  = 'p' // p model latent block       -> posting block of formats 1 and 2 (merged)
+	prefixWeights  = 'l' // l model latent block       -> Weights (merged)
+	prefixStats    = 'a' // a model latent             -> Stats (merged)
 	prefixNames    = 'n' // n model chunk              -> piece of the names file
 	prefixEdits    = 'e' // e model                    -> a user's changes of names
 	prefixWords    = 'w' // w chunk                    -> piece of the vocabulary's words
@@ -39,6 +41,7 @@ var (
 	keyClusters = []byte("hclusters")
 	keyDerived  = []byte("hderived")
 	keyRanges   = []byte("hranges")
+	keyWeighed  = []byte("hweighed")
 )
 
 // KeyFormat is where the format version lies.
@@ -58,6 +61,9 @@ func KeyDerived() []byte { return bytes.Clone(keyDerived) }
 
 // KeyRanges is there if the range sums are kept: in every database of format 2 that was made or upgraded by it.
 func KeyRanges() []byte { return bytes.Clone(keyRanges) }
+
+// KeyWeighed is there if all postings are weights and latents have statistics: in every database of format 3 that was made or upgraded by it.
+func KeyWeighed() []byte { return bytes.Clone(keyWeighed) }
 
 func key(prefix byte, numbers ...uint32) []byte {
 	k := make([]byte, 1, 1+4*len(numbers))
@@ -104,8 +110,14 @@ func KeyStale(model, ord uint32) []byte { return key(prefixStale, model, ord) }
 // KeyCode holds a row's code by the model.
 func KeyCode(model, ord uint32) []byte { return key(prefixCode, model, ord) }
 
-// KeyPosting holds the rows of one block in which the latent is active.
+// KeyPosting holds the rows of one block in which the latent is active, as formats 1 and 2 wrote them.
 func KeyPosting(model, latent, block uint32) []byte { return key(prefixPosting, model, latent, block) }
+
+// KeyWeights holds the rows of one block in which the latent is active.
+func KeyWeights(model, latent, block uint32) []byte { return key(prefixWeights, model, latent, block) }
+
+// KeyStats holds what the latent's activations add up to.
+func KeyStats(model, latent uint32) []byte { return key(prefixStats, model, latent) }
 
 // KeyEdits holds what a user changed of the model's names.
 func KeyEdits(model uint32) []byte { return key(prefixEdits, model) }
@@ -148,16 +160,22 @@ func SpanNames(model uint32) Span { return span(prefixNames, model) }
 func SpanWords() Span             { return span(prefixWords) }
 func SpanWordVecs() Span          { return span(prefixWordVecs) }
 
-// SpanPostings is the span of all the model's postings.
-func SpanPostings(model uint32) Span { return span(prefixPosting, model) }
+// SpanAllPostings is the span of the postings that formats 1 and 2 wrote, SpanPostings of those of one model, SpanPosting of those of one latent.
+func SpanAllPostings() Span                 { return span(prefixPosting) }
+func SpanPostings(model uint32) Span        { return span(prefixPosting, model) }
+func SpanPosting(model, latent uint32) Span { return span(prefixPosting, model, latent) }
 
-// SpanLatent is the span of one latent's posting blocks.
-func SpanLatent(model, latent uint32) Span { return span(prefixPosting, model, latent) }
+// SpanWeights is the span of all the model's posting blocks, SpanLatent of those of one latent.
+func SpanWeights(model uint32) Span        { return span(prefixWeights, model) }
+func SpanLatent(model, latent uint32) Span { return span(prefixWeights, model, latent) }
+
+// SpanStats is the span of the statistics of the model's latents.
+func SpanStats(model uint32) Span { return span(prefixStats, model) }
 
 // SpansOfModel are all spans that vanish with a model.
 func SpansOfModel(model uint32) []Span {
 	var spans []Span
-	for _, p := range []byte{prefixModel, prefixFile, prefixProgress, prefixStale, prefixCode, prefixPosting, prefixNames, prefixEdits} {
+	for _, p := range []byte{prefixModel, prefixFile, prefixProgress, prefixStale, prefixCode, prefixPosting, prefixWeights, prefixStats, prefixNames, prefixEdits} {
 		spans = append(spans, span(p, model))
 	}
 	return spans
@@ -176,15 +194,18 @@ func Last(k []byte) (uint32, error) {
 	return binary.BigEndian.Uint32(k[len(k)-4:]), nil
 }
 
-// LatentOfPosting returns the latent and the block of a posting key.
-func LatentOfPosting(k []byte) (latent, block uint32, err error) {
-	if len(k) != 13 || k[0] != prefixPosting {
-		return 0, 0, Corruptf("posting key %x", k)
+// BlockOf returns model, latent and block of a key of KeyWeights or KeyPosting.
+func BlockOf(k []byte) (model, latent, block uint32, err error) {
+	if len(k) != 13 || k[0] != prefixPosting && k[0] != prefixWeights {
+		return 0, 0, 0, Corruptf("posting key %x", k)
 	}
-	return binary.BigEndian.Uint32(k[5:]), binary.BigEndian.Uint32(k[9:]), nil
+	if block = binary.BigEndian.Uint32(k[9:]); block >= 1<<32/BlockRows {
+		return 0, 0, 0, Corruptf("posting key %x: block %d", k, block)
+	}
+	return binary.BigEndian.Uint32(k[1:]), binary.BigEndian.Uint32(k[5:]), block, nil
 }
 
 // KnownPrefix reports whether a key of this store may start with b.
 func KnownPrefix(b byte) bool {
-	return strings.IndexByte("hiovdtruxfmsgqcpnewy", b) >= 0
+	return strings.IndexByte("hiovdtruxfmsgqcplanewy", b) >= 0
 }

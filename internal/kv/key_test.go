@@ -42,20 +42,28 @@ func FuzzKeys(f *testing.F) {
 		in("code", KeyCode(a, b), SpanCodes(a))
 		in("stale", KeyStale(a, b), SpanStale(a))
 		in("posting", KeyPosting(a, b, c), SpanPostings(a))
-		in("posting of a latent", KeyPosting(a, b, c), SpanLatent(a, b))
-		if latent, block, err := LatentOfPosting(KeyPosting(a, b, c)); err != nil || latent != b || block != c {
-			t.Errorf("posting key of latent %d, block %d reads as %d, %d (%v)", b, c, latent, block, err)
+		in("posting of any model", KeyPosting(a, b, c), SpanAllPostings())
+		in("posting of a latent", KeyPosting(a, b, c), SpanPosting(a, b))
+		in("weights", KeyWeights(a, b, c), SpanWeights(a))
+		in("weights of a latent", KeyWeights(a, b, c), SpanLatent(a, b))
+		in("statistics", KeyStats(a, b), SpanStats(a))
+		for _, k := range [][]byte{KeyWeights(a, b, c), KeyPosting(a, b, c)} {
+			model, latent, block, err := BlockOf(k)
+			if fits := c < 1<<32/BlockRows; (err == nil) != fits || fits && (model != a || latent != b || block != c) {
+				t.Errorf("posting key of model %d, latent %d, block %d reads as %d, %d, %d (%v)", a, b, c, model, latent, block, err)
+			}
 		}
 		if (bytes.Compare(KeyItem(a), KeyItem(b)) < 0) != (a < b) {
 			t.Errorf("keys of ordinals %d and %d: another order", a, b)
 		}
-		for what, err := range map[string]error{"posting": second(LatentOfPosting(raw)), "field": second(DecodeField(raw))} {
+		model, latent, block, err := BlockOf(raw)
+		for what, err := range map[string]error{"posting": err, "field": second(DecodeField(raw))} {
 			if err != nil && !errors.Is(err, ErrCorrupt) {
 				t.Errorf("%s key %x: %v is not ErrCorrupt", what, raw, err)
 			}
 		}
-		if latent, block, err := LatentOfPosting(raw); err == nil && !bytes.Equal(KeyPosting(binary.BigEndian.Uint32(raw[1:]), latent, block), raw) {
-			t.Errorf("posting key %x reads as latent %d, block %d", raw, latent, block)
+		if err == nil && !bytes.Equal(KeyPosting(model, latent, block), raw) && !bytes.Equal(KeyWeights(model, latent, block), raw) {
+			t.Errorf("posting key %x reads as model %d, latent %d, block %d", raw, model, latent, block)
 		}
 		if name, kind, err := DecodeField(raw); err == nil && !bytes.Equal(KeyField(name, kind), raw) {
 			t.Errorf("field key %x reads as %q, %q", raw, name, kind)

@@ -14,7 +14,7 @@ const mergerName = "saedb.merge.1"
 
 // merger returns the rule by which Batch.Merge adds an operand to a value, chosen by the key's first byte:
 // posting blocks take the union, the last operand winning per row (a weight of 0 removes the row);
-// counters and range sums take the sum, and a counter of 0 is empty.
+// counters, range sums and the statistics of latents take the sum, and a counter of 0 is empty.
 func merger() *pebble.Merger {
 	return &pebble.Merger{
 		Name: mergerName,
@@ -35,6 +35,9 @@ type valueMerger struct {
 func (m *valueMerger) check(v []byte) error {
 	if m.prefix == prefixPosting && len(v)%postingSize != 0 {
 		return Corruptf("posting block of %d bytes: not a multiple of %d", len(v), postingSize)
+	}
+	if m.prefix == prefixWeights && len(v) > 0 && (len(v) < weightsHead+weightsEntry || (len(v)-weightsHead)%weightsEntry != 0) {
+		return Corruptf("posting block of %d bytes", len(v))
 	}
 	return nil
 }
@@ -59,6 +62,10 @@ func (m *valueMerger) Finish(includesBase bool) (value []byte, _ io.Closer, err 
 	switch m.prefix {
 	case prefixPosting:
 		value = foldPostings(slices.Concat(operands...), includesBase)
+	case prefixWeights:
+		value, err = foldWeights(operands, includesBase)
+	case prefixStats:
+		value, err = foldStats(operands, includesBase)
 	case prefixRange:
 		value, err = foldRange(operands)
 	default:

@@ -26,6 +26,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(AppendCode(nil, []uint32{0, 5, 900}, []float32{1, 2, 3}))
 	f.Add(AppendMeta(nil, everyType()))
 	f.Add(AppendPosting(AppendPosting(nil, 1, 2), 3, 4))
+	f.Add(AppendWeights(nil, Weigh([]uint16{1, 3, 900}, []float32{2, 0.25, 1000})))
+	f.Add(AppendStats(nil, Stats{Count: 3, Whole: 7, Part: 1 << 63, Top: 4, Gone: 2}))
 	for field, v := range everyType() {
 		if _, list := v.([]string); !list {
 			f.Add(KeyIndex(field, v, 77))
@@ -75,6 +77,13 @@ func FuzzDecode(f *testing.F) {
 		}
 		err = EachPosting(0, v, func(uint32, float32) bool { return true })
 		check("postings", err, func() any { return nil }, nil)
+		w, err := DecodeWeights(v, nil)
+		check("weights", err, func() any { w, _ := DecodeWeights(AppendWeights(nil, w), nil); return w }, w)
+		if len(w.Rows) > len(v)/weightsEntry {
+			t.Errorf("%d bytes read as %d rows", len(v), len(w.Rows))
+		}
+		st, err := DecodeStats(v)
+		check("statistics", err, func() any { s, _ := DecodeStats(AppendStats(nil, st)); return s }, st)
 		_, _, err = DecodeField(v)
 		check("field", err, func() any { return nil }, nil)
 		_, err = Last(v)
