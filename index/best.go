@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -86,6 +87,59 @@ func (b *Best) down(i int) {
 		b.heap[i], b.heap[child] = b.heap[child], b.heap[i]
 		i = child
 	}
+}
+
+// Floor finds the k-th largest of some numbers. It serves one goroutine at a time.
+type Floor struct {
+	k    int
+	heap []float64 // the k largest so far, the smallest at the root
+}
+
+// NewFloor returns a Floor of no numbers; k is at least 1.
+func NewFloor(k int) *Floor { return &Floor{k: k} }
+
+// Offer considers one number; NaN counts for none.
+func (f *Floor) Offer(x float64) {
+	if len(f.heap) == f.k && x <= f.heap[0] {
+		return
+	}
+	f.take(x)
+}
+
+func (f *Floor) take(x float64) {
+	switch {
+	case x != x:
+	case len(f.heap) < f.k:
+		f.heap = append(f.heap, x)
+		for i := len(f.heap) - 1; i > 0 && f.heap[i] < f.heap[(i-1)/2]; i = (i - 1) / 2 {
+			f.heap[i], f.heap[(i-1)/2] = f.heap[(i-1)/2], f.heap[i]
+		}
+	default:
+		f.heap[0] = x
+		f.sink()
+	}
+}
+
+func (f *Floor) sink() {
+	for i := 0; ; {
+		child := 2*i + 1
+		if child+1 < len(f.heap) && f.heap[child+1] < f.heap[child] {
+			child++
+		}
+		if child >= len(f.heap) || f.heap[i] <= f.heap[child] {
+			return
+		}
+		f.heap[i], f.heap[child] = f.heap[child], f.heap[i]
+		i = child
+	}
+}
+
+// Least returns the k-th largest number, minus infinity where there are fewer.
+func (f *Floor) Least() float64 {
+	if len(f.heap) < f.k {
+		return math.Inf(-1)
+	}
+	return f.heap[0]
 }
 
 // bestReference is Best by sorting everything: the first k hits and those that tie with the last of them.

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -24,6 +25,31 @@ func TestBestIsTheSortedList(t *testing.T) {
 			}
 			if got, want := best.Hits(), bestReference(hits, k); !slices.Equal(got, want) {
 				t.Fatalf("seed %d, k %d: %v, want %v", seed, k, got, want)
+			}
+		}
+	}
+}
+
+func TestFloorIsTheKthLargest(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		all := make([]float64, r.IntN(50))
+		for i := range all {
+			all[i] = float64(r.IntN(1 + int(seed%40)))
+		}
+		for _, k := range []int{1, 2, 7, 49} {
+			floor, want := NewFloor(k), math.Inf(-1)
+			for i, x := range all {
+				floor.Offer(x)
+				if i%5 == 0 {
+					floor.Offer(math.NaN())
+				}
+			}
+			if sorted := slices.Sorted(slices.Values(all)); k <= len(sorted) {
+				want = sorted[len(sorted)-k]
+			}
+			if got := floor.Least(); got != want {
+				t.Fatalf("seed %d: number %d of %v is %v, want %v", seed, k, all, got, want)
 			}
 		}
 	}

@@ -2,114 +2,210 @@ package sparse
 
 import (
 	"context"
-	"iter"
-
-	"github.com/RoaringBitmap/roaring/v2"
+	"math/bits"
 
 	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/internal/vec"
 )
 
-// blockRows is the number of ordinals whose scores lie together: 128 KB, taken only where a posting falls, so that
-// a few far ordinals do not cost memory for all between.
-const blockRows = 1 << 15
-
-// Accumulator adds up the scores of rows, one term after the other. The zero value is empty and ready. Scores are float32
-// and every addition is rounded, so the same additions in the same order give the same bits on every machine. It serves
-// one goroutine at a time.
-type Accumulator struct {
-	blocks []*[blockRows]float32
+// Bound says of a row's score that it lies from Lo to Hi. Where both are the same the score is known.
+type Bound struct {
+	Ord    uint32
+	Lo, Hi float32
 }
 
-// Add adds s to the score of ord.
-func (a *Accumulator) Add(ord uint32, s float32) {
-	b := int(ord / blockRows)
+// Known reports whether the bounds say the score itself.
+func (b Bound) Known() bool { return b.Lo == b.Hi }
+
+// Accumulator adds up bounds of the scores of rows, one term after the other, by ascending latent. The zero value is empty and ready. It
+// serves one goroutine at a time.
+//
+// The bounds hold for the score as Score computes it, rounding included, and need no margin for that. Score adds up the rounded
+// products of the terms that the row has, in the order of the terms. The accumulator does the same with the lower and with the upper bound of
+// each activation in its place. Rounding never turns an order around: of two numbers the smaller one's product with the same weight, rounded, is
+// not the larger (for a weight below zero the other way round, so the bounds change places), and neither are rounded sums of the smaller.
+type Accumulator struct {
+	blocks []*cells
+	out    []Bound
+}
+
+// cells are the bounds of the rows of one block, taken only where a posting falls, so that a few far ordinals do not cost memory for all between.
+type cells struct {
+	touched [index.BlockRows / 64]uint64 // a bit for each row to which something was added
+	bounds  [index.BlockRows][2]float32  // lower and upper
+}
+
+// cells returns those of the block at ordinal first.
+func (a *Accumulator) cells(first uint32) *cells {
+	b := int(first / index.BlockRows)
 	if b >= len(a.blocks) {
-		a.blocks = append(a.blocks, make([]*[blockRows]float32, b+1-len(a.blocks))...)
+		a.blocks = append(a.blocks, make([]*cells, b+1-len(a.blocks))...)
 	}
 	if a.blocks[b] == nil {
-		a.blocks[b] = new([blockRows]float32)
+		a.blocks[b] = new(cells)
 	}
-	a.blocks[b][ord%blockRows] += s
+	return a.blocks[b]
 }
 
-// AddTerm adds W·activation for every posting of the term's latent.
-func (a *Accumulator) AddTerm(ctx context.Context, src Source, t index.Term) error {
-	n := 0
-	for p, err := range src.Postings(ctx, t.Latent) {
+// addTerm adds W·activation for every posting of the term's latent.
+func (a *Accumulator) addTerm(ctx context.Context, src Source, t index.Term) error {
+	for b, err := range src.Blocks(ctx, t.Latent) {
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return err
 		}
-		if n++; n%blockRows == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		a.Add(p.Ord, float32(t.W*p.Act)) // the conversion keeps compilers from fusing: same bits everywhere
+		a.cells(b.First).add(&b, t.W)
 	}
 	return ctx.Err()
 }
 
-// Score returns the score of ord; 0 where nothing was added.
-func (a *Accumulator) Score(ord uint32) float32 {
-	if b := int(ord / blockRows); b < len(a.blocks) && a.blocks[b] != nil {
-		return a.blocks[b][ord%blockRows]
+func (c *cells) add(b *index.Block, w float32) {
+	var t table
+	low, high := t.of(b, w)
+	weights := b.Weights[:len(b.Rows)]
+	for i, row := range b.Rows {
+		row %= index.BlockRows
+		cell := &c.bounds[row]
+		cell[0] += low[weights[i]]
+		cell[1] += high[weights[i]]
+		c.touched[row/64] |= 1 << (row % 64)
 	}
-	return 0
 }
 
-// All yields the rows whose score is above zero by ascending ordinal; with a filter only those that it lets through.
-func (a *Accumulator) All(f index.Filter) iter.Seq[index.Hit] {
+// table holds for each weight of a block the bounds of w·activation.
+type table [2][256]float32
+
+// of fills the table for the weights that are there, and returns lower and upper bounds.
+func (t *table) of(b *index.Block, w float32) (low, high *[256]float32) {
+	low, high = &t[0], &t[1]
+	if w < 0 {
+		low, high = high, low
+	}
+	top := 256
+	if b.Step > 0 {
+		top = int(vec.Weight(b.Max, b.Step)) + 1
+	}
+	for i := 1; i < top; i++ { // the conversion keeps compilers from fusing: same bits everywhere
+		low[i], high[i] = float32(w*b.Low(byte(i))), float32(w*b.High(byte(i)))
+	}
+	return &t[0], &t[1]
+}
+
+// Bounds returns bounds of the scores of the rows that may score above zero, by ascending ordinal; with a filter only of those that it lets
+// through. Terms ascend by latent. The slice is the accumulator's, until it is used again.
+func (a *Accumulator) Bounds(ctx context.Context, src Source, terms []index.Term, f index.Filter) ([]Bound, error) {
+	a.out = a.out[:0]
+	if len(terms) == 1 {
+		return a.boundsOfOne(ctx, src, terms[0], f)
+	}
+	a.reset()
+	for _, t := range terms {
+		if err := a.addTerm(ctx, src, t); err != nil {
+			return nil, err
+		}
+	}
 	if f != nil {
-		return a.filtered(f)
+		a.collectFrom(f)
+	} else {
+		a.collect()
 	}
-	return func(yield func(index.Hit) bool) {
-		for b, block := range a.blocks {
-			if block == nil {
-				continue
+	return a.out, nil
+}
+
+// boundsOfOne is Bounds for one term: its postings are the answer.
+func (a *Accumulator) boundsOfOne(ctx context.Context, src Source, term index.Term, f index.Filter) ([]Bound, error) {
+	var t table
+	for b, err := range src.Blocks(ctx, term.Latent) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+		low, high := t.of(&b, term.W)
+		weights := b.Weights[:len(b.Rows)]
+		for i, row := range b.Rows {
+			a.offer(Bound{b.First + uint32(row), low[weights[i]], high[weights[i]]}, f)
+		}
+	}
+	return a.out, ctx.Err()
+}
+
+// offer keeps a bound unless it shows that the row does not score above zero, or f does not let the row through.
+func (a *Accumulator) offer(b Bound, f index.Filter) {
+	if b.Hi <= 0 || f != nil && !f.Contains(b.Ord) {
+		return
+	}
+	a.out = append(a.out, b)
+}
+
+func (a *Accumulator) collect() {
+	for n, c := range a.blocks {
+		if c == nil {
+			continue
+		}
+		first := uint32(n * index.BlockRows)
+		for i, word := range c.touched {
+			for ; word != 0; word &= word - 1 {
+				row := uint32(i*64 + bits.TrailingZeros64(word))
+				a.offer(Bound{first + row, c.bounds[row][0], c.bounds[row][1]}, nil)
 			}
-			for i, score := range block {
-				if score > 0 && !yield(index.Hit{Ord: uint32(b*blockRows + i), Score: score}) {
-					return
-				}
+		}
+	}
+}
+
+// collectFrom is collect for the rows of a filter.
+func (a *Accumulator) collectFrom(f index.Filter) {
+	ords := make([]uint32, 4096)
+	for many := f.ManyIterator(); ; {
+		n := many.NextMany(ords)
+		if n == 0 {
+			return
+		}
+		for _, ord := range ords[:n] {
+			b, row := int(ord/index.BlockRows), ord%index.BlockRows
+			if b >= len(a.blocks) {
+				return // the filter ascends
+			}
+			if c := a.blocks[b]; c != nil && c.touched[row/64]>>(row%64)&1 != 0 {
+				a.offer(Bound{ord, c.bounds[row][0], c.bounds[row][1]}, nil)
 			}
 		}
 	}
 }
 
-func (a *Accumulator) filtered(f index.Filter) iter.Seq[index.Hit] {
-	return func(yield func(index.Hit) bool) {
-		for it := f.Iterator(); it.HasNext(); {
-			ord := it.Next()
-			if score := a.Score(ord); score > 0 && !yield(index.Hit{Ord: ord, Score: score}) {
-				return
+// reset forgets all bounds and keeps the memory for the next query.
+func (a *Accumulator) reset() {
+	for _, c := range a.blocks {
+		if c == nil {
+			continue
+		}
+		for i, word := range c.touched {
+			for ; word != 0; word &= word - 1 {
+				c.bounds[i*64+bits.TrailingZeros64(word)] = [2]float32{}
 			}
+			c.touched[i] = 0
 		}
 	}
 }
 
-// AtLeast returns the set of rows whose score is above zero and at least t.
-func (a *Accumulator) AtLeast(t float32) *roaring.Bitmap {
-	set := roaring.New()
-	for h := range a.All(nil) {
-		if h.Score >= t {
-			set.Add(h.Ord)
+// Contenders leaves of bounds, in place, those of rows whose score may be among the k largest, or tie with the last of them.
+func Contenders(bounds []Bound, k int) []Bound {
+	if len(bounds) <= k {
+		return bounds
+	}
+	floor := index.NewFloor(k)
+	for i := range bounds {
+		floor.Offer(float64(bounds[i].Lo))
+	}
+	least := float32(floor.Least())
+	kept := bounds[:0]
+	for _, b := range bounds {
+		if !(b.Hi < least) {
+			kept = append(kept, b)
 		}
 	}
-	return set
-}
-
-// Top returns the k rows of largest score above zero, under the rules of package index.
-func (a *Accumulator) Top(k int, f index.Filter) []index.Hit {
-	best := index.NewBest(k)
-	for h := range a.All(f) {
-		best.Offer(h)
-	}
-	return best.Hits()
-}
-
-// Reset forgets all scores and keeps the memory for the next query.
-func (a *Accumulator) Reset() {
-	for _, block := range a.blocks {
-		if block != nil {
-			clear(block[:])
-		}
-	}
+	return kept
 }

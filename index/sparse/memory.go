@@ -5,25 +5,27 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"sync"
 
 	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/sae"
 )
 
 // Index is an exact index.Sparse over codes in memory. Any number of goroutines may search, put and delete at once; a
 // search sees the codes as they were at one moment.
 type Index struct {
 	mu       sync.RWMutex
-	postings map[uint32][]index.Posting // by latent; each list by ascending ordinal
-	codes    map[uint32][]index.Term    // by ordinal; each by ascending latent
-	norms    map[uint32]float32         // by ordinal
+	postings map[uint32][]*index.Block // by latent; each list by ascending ordinal
+	codes    map[uint32]sae.Code       // by ordinal
+	norms    map[uint32]float32        // by ordinal
 }
 
 // New returns an empty index.
 func New() *Index {
-	return &Index{postings: map[uint32][]index.Posting{}, codes: map[uint32][]index.Term{}, norms: map[uint32]float32{}}
+	return &Index{postings: map[uint32][]*index.Block{}, codes: map[uint32]sae.Code{}, norms: map[uint32]float32{}}
 }
 
 // Len returns the number of rows, rows with an empty code included.
@@ -43,11 +45,15 @@ func (x *Index) Put(ord uint32, latents []uint32, acts []float32) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(ord)
-	x.codes[ord], x.norms[ord] = code, Norm(code)
+	x.codes[ord], x.norms[ord] = sae.Code{Latents: slices.Clone(latents), Acts: slices.Clone(acts)}, Norm(code)
 	for _, t := range code {
 		list := x.postings[t.Latent]
-		i, _ := slices.BinarySearchFunc(list, ord, byOrd)
-		x.postings[t.Latent] = slices.Insert(list, i, index.Posting{Ord: ord, Act: t.W})
+		i, found := slices.BinarySearchFunc(list, ord, byFirst)
+		if !found {
+			list = slices.Insert(list, i, &index.Block{First: ord - ord%index.BlockRows})
+			x.postings[t.Latent] = list
+		}
+		list[i].Put(uint16(ord%index.BlockRows), t.W)
 	}
 	return nil
 }
@@ -78,10 +84,12 @@ func (x *Index) Delete(ord uint32) bool {
 
 func (x *Index) remove(ord uint32) bool {
 	code, ok := x.codes[ord]
-	for _, t := range code {
-		list := x.postings[t.Latent]
-		if i, found := slices.BinarySearchFunc(list, ord, byOrd); found {
-			x.postings[t.Latent] = slices.Delete(list, i, i+1)
+	for _, latent := range code.Latents {
+		list := x.postings[latent]
+		if i, found := slices.BinarySearchFunc(list, ord, byFirst); found {
+			if list[i].Remove(uint16(ord % index.BlockRows)); len(list[i].Rows) == 0 {
+				x.postings[latent] = slices.Delete(list, i, i+1)
+			}
 		}
 	}
 	delete(x.codes, ord)
@@ -89,7 +97,9 @@ func (x *Index) remove(ord uint32) bool {
 	return ok
 }
 
-func byOrd(p index.Posting, ord uint32) int { return cmp.Compare(p.Ord, ord) }
+func byFirst(b *index.Block, ord uint32) int {
+	return cmp.Compare(b.First/index.BlockRows, ord/index.BlockRows)
+}
 
 // Sum returns the k rows of largest Σ W·activation above zero.
 func (x *Index) Sum(ctx context.Context, terms []index.Term, k int, f index.Filter) ([]index.Hit, error) {
@@ -109,10 +119,24 @@ func (x *Index) Cosine(ctx context.Context, terms []index.Term, k int, f index.F
 // locked is the Source of an Index whose lock is held.
 type locked struct{ x *Index }
 
-func (l locked) Postings(_ context.Context, latent uint32) iter.Seq2[index.Posting, error] {
-	return func(yield func(index.Posting, error) bool) {
-		for _, p := range l.x.postings[latent] {
-			if !yield(p, nil) {
+func (l locked) Blocks(_ context.Context, latent uint32) iter.Seq2[index.Block, error] {
+	return func(yield func(index.Block, error) bool) {
+		for _, b := range l.x.postings[latent] {
+			if !yield(*b, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (l locked) Codes(_ context.Context, f index.Filter) iter.Seq2[index.Coded, error] {
+	return func(yield func(index.Coded, error) bool) {
+		ords := slices.Sorted(maps.Keys(l.x.codes))
+		if f != nil {
+			ords = f.ToArray()
+		}
+		for _, ord := range ords {
+			if !yield(index.Coded{Ord: ord, Code: l.x.codes[ord]}, nil) {
 				return
 			}
 		}

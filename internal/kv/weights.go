@@ -92,22 +92,8 @@ func (l Weights) check() error {
 
 // Weigh returns the block of some rows, ascending, with exact activations; activation 0 stands for a row to remove.
 func Weigh(rows []uint16, acts []float32) Weights {
-	l := Weights{Rows: rows, Bytes: make([]byte, len(rows))}
-	for _, a := range acts {
-		l.Max = max(l.Max, a)
-		if a > 0 && (l.Min == 0 || a < l.Min) {
-			l.Min = a
-		}
-	}
-	if l.Max == 0 {
-		return l
-	}
-	step := vec.Step(l.Max)
-	for i, a := range acts {
-		if a > 0 {
-			l.Bytes[i] = vec.Weight(a, step)
-		}
-	}
+	l := Weights{Rows: rows}
+	l.Bytes, l.Max, l.Min = vec.Weigh(make([]byte, 0, len(rows)), acts)
 	return l
 }
 

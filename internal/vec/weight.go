@@ -24,6 +24,26 @@ func Weight(act, step float32) byte {
 	return byte(math.Ceil(float64(act) / float64(step))) // exact before it is rounded up: step is a power of two
 }
 
+// Weigh appends the weights of activations, all finite, in steps of Step of the largest of them, and returns the largest and the smallest. An
+// activation of 0 has the weight 0 and is left out of both.
+func Weigh(dst []byte, acts []float32) (weights []byte, largest, smallest float32) {
+	for _, a := range acts {
+		largest = max(largest, a)
+		if a > 0 && (smallest == 0 || a < smallest) {
+			smallest = a
+		}
+	}
+	step := Step(largest)
+	for _, a := range acts {
+		w := byte(0)
+		if a > 0 {
+			w = Weight(a, step)
+		}
+		dst = append(dst, w)
+	}
+	return dst, largest, smallest
+}
+
 // Coarsen brings weights of one step to a larger one. A weight of 0 stays 0.
 func Coarsen(weights []byte, from, to float32) {
 	_, a := math.Frexp(float64(from))
