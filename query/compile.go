@@ -416,7 +416,7 @@ func (c *compiler) latentGroup(n syntax.Name) (*fires, error) {
 
 // group makes a condition without threshold and weight.
 func (c *compiler) group(text string, group []Weight) *fires {
-	g := &fires{text: text, group: group, weight: 1, postings: -1}
+	g := &fires{text: text, group: group, terms: termsOf(group), weight: 1, postings: -1}
 	for _, w := range group {
 		g.names = append(g.names, c.LatentName(w.Latent).Word)
 	}

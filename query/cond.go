@@ -23,29 +23,66 @@ type cond interface {
 	// set returns the items that fulfil the condition, not to be modified.
 	set(ctx context.Context, r *run) (*roaring.Bitmap, error)
 	// hits returns the items that fulfil the condition, by ascending ordinal and
-	// with their scores: those of within, or all where that is nil.
+	// with bounds of their scores: those of within, or all where that is nil.
 	hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error)
+	// score returns the score of an item that hits let through, from its code.
+	// scored is false where no condition that scores let it through.
+	score(r *run, c index.Coded) (score float64, scored bool)
 	// key is the same for conditions that ask the same. Operands are taken in
 	// the order of their keys, so that scores do not depend on how a query is written.
 	key() string
 	plan(t *tree)
 }
 
-// A hit is an item and its score. Where no condition that scores let the item
-// through, its score is 0 and takes no part in folds.
+// A hit is an item and bounds of its score. Where no condition that scores let the
+// item through, its score is 0 and takes no part in folds.
+//
+// Whoever needs the score itself makes it known (resolve). The bounds hold for the
+// score as it is computed from the code: every step, rounded as it is, keeps the
+// order of two numbers, and is taken for both bounds alike.
 type hit struct {
 	ord    uint32
-	score  float64
+	lo, hi float64
 	scored bool
 }
+
+// known reports whether the bounds say the score itself.
+func (h hit) known() bool { return h.lo == h.hi }
 
 // findHits is c.hits, and remembers who was let through where why is asked for.
 func findHits(ctx context.Context, r *run, c cond, within *roaring.Bitmap) ([]hit, error) {
 	hits, err := c.hits(ctx, r, within)
-	if err == nil && r.matched != nil {
+	if err == nil && r.why {
 		r.matched[c] = ordinals(hits)
 	}
 	return hits, err
+}
+
+// resolve makes known the scores of those hits of c that which selects. hits ascend.
+func resolve(ctx context.Context, r *run, c cond, hits []hit, which func(hit) bool) error {
+	var at []int
+	var ords []uint32
+	for i, h := range hits {
+		if !h.known() && which(h) {
+			at, ords = append(at, i), append(ords, h.ord)
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	for code, err := range r.Codes(ctx, roaring.BitmapOf(ords...)) {
+		if err != nil {
+			return err
+		}
+		for len(at) > 0 && hits[at[0]].ord < code.Ord {
+			at = at[1:]
+		}
+		if len(at) > 0 && hits[at[0]].ord == code.Ord {
+			score, scored := c.score(r, code)
+			hits[at[0]] = hit{code.Ord, score, score, scored}
+		}
+	}
+	return ctx.Err()
 }
 
 // ordinals returns the set of the items of hits.
@@ -60,9 +97,10 @@ func ordinals(hits []hit) *roaring.Bitmap {
 // fires asks for activation: of one latent, or of the group of a concept. The
 // score of an item is weight * sum of W*activation over the group.
 type fires struct {
-	text      string   // as the language writes it, without threshold and weight
-	group     []Weight // by descending weight
-	names     []string // of the latents of the group
+	text      string       // as the language writes it, without threshold and weight
+	group     []Weight     // by descending weight
+	terms     []index.Term // the group by ascending latent
+	names     []string     // of the latents of the group
 	threshold *syntax.Threshold
 	weight    float64
 	postings  int // in the group, where estimated; else -1
@@ -91,53 +129,102 @@ func (f *fires) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit
 	if f.threshold != nil && f.threshold.Percent {
 		wanted = nil // the largest activation is that of all items
 	}
-	found, err := activations(ctx, r, f.group, wanted)
+	found, err := activations(ctx, r, &r.acc, f.terms, wanted)
 	if err != nil {
 		return nil, err
 	}
-	limit := float32(0)
 	if f.threshold != nil {
-		limit = thresholdLimit(f.threshold, found)
+		if found, err = f.passing(ctx, r, found); err != nil {
+			return nil, err
+		}
 	}
 	hits := make([]hit, 0, len(found))
-	for _, h := range found {
-		if f.threshold != nil && !holds(f.threshold.Op, h.Score, limit) || wanted != within && !within.Contains(h.Ord) {
-			continue
+	for _, b := range found {
+		if wanted == within || within.Contains(b.Ord) {
+			hits = append(hits, hit{b.Ord, f.weight * float64(b.Lo), f.weight * float64(b.Hi), true})
 		}
-		hits = append(hits, hit{h.Ord, f.weight * float64(h.Score), true})
 	}
 	return hits, nil
 }
 
-// activations returns the items in which a group fires, by ascending ordinal,
-// with the sum of W*activation: term at a time, by ascending latent, in float32.
-func activations(ctx context.Context, src Source, group []Weight, within *roaring.Bitmap) ([]index.Hit, error) {
-	if len(group) == 1 {
-		return activationsOfOne(ctx, src, group[0], within)
+// passing leaves of found, in place, the items that pass the threshold. Only where
+// the limit lies between the bounds the code has to tell.
+func (f *fires) passing(ctx context.Context, r *run, found []sparse.Bound) ([]sparse.Bound, error) {
+	limit, err := f.limit(ctx, r, found)
+	if err != nil {
+		return nil, err
 	}
-	terms := slices.Clone(group)
-	slices.SortFunc(terms, func(a, b Weight) int { return cmp.Compare(a.Latent, b.Latent) })
-	var acc sparse.Accumulator
-	for _, t := range terms {
-		if err := acc.AddTerm(ctx, src, index.Term{Latent: t.Latent, W: t.W}); err != nil {
-			return nil, err
+	r.limits[f] = limit
+	var open []int
+	for i, b := range found {
+		if _, certain := holdsBetween(f.threshold.Op, b, limit); !certain {
+			open = append(open, i)
 		}
 	}
-	return slices.Collect(acc.All(within)), nil
+	if err := sparse.Resolve(ctx, r, f.terms, found, open); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(b sparse.Bound) bool {
+		passes, _ := holdsBetween(f.threshold.Op, b, limit)
+		return !passes
+	}), nil
 }
 
-// activationsOfOne is activations for a group of one latent: its postings are the answer.
-func activationsOfOne(ctx context.Context, src Source, w Weight, within *roaring.Bitmap) ([]index.Hit, error) {
-	var found []index.Hit
-	for p, err := range src.Postings(ctx, w.Latent) {
-		if err != nil {
-			return nil, err
-		}
-		if within == nil || within.Contains(p.Ord) {
-			found = append(found, index.Hit{Ord: p.Ord, Score: w.W * p.Act})
+// limit returns what the threshold compares activations with; found are those of
+// all items where it is in per cent.
+func (f *fires) limit(ctx context.Context, r *run, found []sparse.Bound) (float32, error) {
+	if !f.threshold.Percent {
+		return float32(f.threshold.X), nil
+	}
+	best := sparse.Contenders(slices.Clone(found), 1)
+	if err := sparse.Resolve(ctx, r, f.terms, best, sparse.Unknown(best)); err != nil {
+		return 0, err
+	}
+	largest := float32(0)
+	for _, b := range best {
+		largest = max(largest, b.Lo)
+	}
+	return float32(f.threshold.X / 100 * float64(largest)), nil
+}
+
+func (f *fires) score(r *run, c index.Coded) (float64, bool) {
+	activation := sparse.Score(f.terms, c.Code)
+	if !(activation > 0) || f.threshold != nil && !holds(f.threshold.Op, activation, r.limits[f]) {
+		return 0, false
+	}
+	return f.weight * float64(activation), true
+}
+
+// activations returns the items in which a group fires, by ascending ordinal, with
+// bounds of the sum of W*activation. The slice is acc's, until it is used again.
+func activations(ctx context.Context, src Source, acc *sparse.Accumulator, terms []index.Term, within *roaring.Bitmap) ([]sparse.Bound, error) {
+	found, err := acc.Bounds(ctx, src, terms, within)
+	if err != nil {
+		return nil, err
+	}
+	var open []int // whether it fires at all is not certain
+	for i, b := range found {
+		if !(b.Lo > 0) {
+			open = append(open, i)
 		}
 	}
-	return found, ctx.Err()
+	if len(open) == 0 {
+		return found, nil
+	}
+	if err := sparse.Resolve(ctx, src, terms, found, open); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(b sparse.Bound) bool { return !(b.Lo > 0) }), nil
+}
+
+// termsOf returns a group by ascending latent.
+func termsOf(group []Weight) []index.Term {
+	terms := make([]index.Term, len(group))
+	for i, w := range group {
+		terms[i] = index.Term(w)
+	}
+	slices.SortFunc(terms, func(a, b index.Term) int { return cmp.Compare(a.Latent, b.Latent) })
+	return terms
 }
 
 func (f *fires) plan(t *tree) {
@@ -223,6 +310,22 @@ func (a *allOf) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit
 	return both, nil
 }
 
+func (a *allOf) score(r *run, c index.Coded) (float64, bool) {
+	total := hit{}
+	for _, t := range a.terms {
+		if t.scores() {
+			total = a.fold.of(total, scoreHit(r, t, c))
+		}
+	}
+	return total.lo, total.scored
+}
+
+// scoreHit is t.score as a hit.
+func scoreHit(r *run, t cond, c index.Coded) hit {
+	score, scored := t.score(r, c)
+	return hit{c.Ord, score, score, scored}
+}
+
 func (a *allOf) plan(t *tree) {
 	t.line("and%s", a.fold.plan(a))
 	t.below(func() { planTerms(t, a.terms) })
@@ -267,12 +370,26 @@ func (o *anyOf) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit
 		if err != nil {
 			return nil, err
 		}
+		if _, isAnd := t.(*allOf); isAnd {
+			r.matched[t] = ordinals(found) // a code does not say whether its filters let an item through
+		}
 		either = o.fold.united(either, found)
 	}
 	if within != nil {
 		unscored.And(within)
 	}
 	return o.fold.united(either, zeroHits(unscored)), nil
+}
+
+func (o *anyOf) score(r *run, c index.Coded) (float64, bool) {
+	total := hit{}
+	for _, t := range o.terms {
+		if _, isAnd := t.(*allOf); !t.scores() || isAnd && !r.matched[t].Contains(c.Ord) {
+			continue
+		}
+		total = o.fold.of(total, scoreHit(r, t, c))
+	}
+	return total.lo, total.scored
 }
 
 // zeroHits gives every item of a set the score 0.
@@ -312,6 +429,8 @@ func (n *none) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit,
 	return filterHits(ctx, r, n, within)
 }
 
+func (n *none) score(*run, index.Coded) (float64, bool) { return 0, false }
+
 func (n *none) plan(t *tree) {
 	t.line("not")
 	t.below(func() { n.x.plan(t) })
@@ -329,6 +448,8 @@ func (f *filter) set(ctx context.Context, r *run) (*roaring.Bitmap, error) { ret
 func (f *filter) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
 	return filterHits(ctx, r, f, within)
 }
+
+func (f *filter) score(*run, index.Coded) (float64, bool) { return 0, false }
 
 func (f *filter) plan(t *tree) {
 	t.line("filter")
@@ -348,6 +469,8 @@ func (h *has) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, 
 	return filterHits(ctx, r, h, within)
 }
 
+func (h *has) score(*run, index.Coded) (float64, bool) { return 0, false }
+
 func (h *has) plan(t *tree) { t.line("%s: secondary index", h.pred) }
 
 // everything asks for nothing.
@@ -362,6 +485,8 @@ func (everything) set(ctx context.Context, r *run) (*roaring.Bitmap, error) { re
 func (e everything) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
 	return filterHits(ctx, r, e, within)
 }
+
+func (everything) score(*run, index.Coded) (float64, bool) { return 0, false }
 
 func (everything) plan(t *tree) { t.line("all items") }
 
@@ -406,11 +531,12 @@ func (f fold) of(a, b hit) hit {
 	case !b.scored:
 		return a
 	case f == foldMin:
-		a.score = min(a.score, b.score)
+		a.lo, a.hi = min(a.lo, b.lo), min(a.hi, b.hi)
 	case f == foldMax:
-		a.score = max(a.score, b.score)
+		a.lo, a.hi = max(a.lo, b.lo), max(a.hi, b.hi)
 	default:
-		a.score += b.score
+		a.lo += b.lo
+		a.hi += b.hi
 	}
 	return a
 }
@@ -460,17 +586,14 @@ func (f fold) united(a, b []hit) []hit {
 	return append(append(out, a...), b...)
 }
 
-// thresholdLimit returns what t compares activations with; found are those of all items
-// where t is in per cent.
-func thresholdLimit(t *syntax.Threshold, found []index.Hit) float32 {
-	if !t.Percent {
-		return float32(t.X)
+// holdsBetween reports whether an activation of which bounds are known passes a
+// threshold, and whether that is certain.
+func holdsBetween(op syntax.Op, b sparse.Bound, limit float32) (passes, certain bool) {
+	low, high := holds(op, b.Lo, limit), holds(op, b.Hi, limit)
+	if (op == syntax.Eq || op == syntax.Ne) && b.Lo < limit && limit < b.Hi {
+		return false, false
 	}
-	largest := float32(0)
-	for _, h := range found {
-		largest = max(largest, h.Score)
-	}
-	return float32(t.X / 100 * float64(largest))
+	return low, low == high && b.Lo <= b.Hi // and both are numbers
 }
 
 // holds reports whether an activation passes a threshold.

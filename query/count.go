@@ -9,6 +9,7 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 
+	"github.com/saedb/saedb/index/sparse"
 	"github.com/saedb/saedb/query/syntax"
 )
 
@@ -116,9 +117,14 @@ func (c *compiler) compileCount(x *syntax.Count) (statement, error) {
 // countConcepts counts, for each concept, the items of set in which it fires.
 // Concepts that fire in none are left out.
 func countConcepts(ctx context.Context, src Source, set *roaring.Bitmap, counts map[any]int) error {
+	among := set
+	if int(set.GetCardinality()) == src.Len() {
+		among = nil
+	}
+	var acc sparse.Accumulator
 	for _, w := range src.Words() {
 		concept, _ := src.Concept(w)
-		found, err := activations(ctx, src, concept.Group, set)
+		found, err := activations(ctx, src, &acc, termsOf(concept.Group), among)
 		if err != nil {
 			return err
 		}
@@ -132,17 +138,39 @@ func countConcepts(ctx context.Context, src Source, set *roaring.Bitmap, counts 
 // countLatents is countConcepts for latents.
 func countLatents(ctx context.Context, src Source, set *roaring.Bitmap, counts map[any]int) error {
 	m, _ := src.Model()
-	for latent := range m.Latents {
-		for p, err := range src.Postings(ctx, uint32(latent)) {
-			if err != nil {
-				return err
-			}
-			if set.Contains(p.Ord) {
-				counts[int64(latent)]++
-			}
+	whole := int(set.GetCardinality()) == src.Len()
+	for latent := range uint32(m.Latents) {
+		n, err := 0, error(nil)
+		if whole {
+			var s LatentStats
+			s, err = src.LatentStats(ctx, latent)
+			n = s.Count
+		} else {
+			n, err = countActive(ctx, src, set, latent)
+		}
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			counts[int64(latent)] = n
 		}
 	}
 	return nil
+}
+
+// countActive counts the items of set in which a latent is active.
+func countActive(ctx context.Context, src Source, set *roaring.Bitmap, latent uint32) (n int, err error) {
+	for b, err := range src.Blocks(ctx, latent) {
+		if err != nil {
+			return 0, err
+		}
+		for _, row := range b.Rows {
+			if set.Contains(b.First + uint32(row)) {
+				n++
+			}
+		}
+	}
+	return n, nil
 }
 
 // nameClusters puts beside the number of a cluster its name, where it has one.

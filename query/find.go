@@ -2,14 +2,12 @@ package query
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
+	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/query/syntax"
 	"github.com/saedb/saedb/sae"
 )
@@ -31,9 +29,7 @@ func (f *find) plan(t *tree) {
 }
 
 func (f *find) rows(ctx context.Context, r *run, yield func(Row) bool) error {
-	if f.tails.with.why {
-		r.matched = map[cond]*roaring.Bitmap{}
-	}
+	r.why = f.tails.with.why
 	hits, err := findHits(ctx, r, f.cond, nil)
 	if err != nil {
 		return err
@@ -42,7 +38,7 @@ func (f *find) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	if top == 0 && f.cond.scores() {
 		top = defaultTop
 	}
-	best, err := f.tails.rank(ctx, r, f.tails.atLeast(hits), top)
+	best, err := f.tails.rank(ctx, r, f.cond, hits, top)
 	if err != nil {
 		return err
 	}
@@ -105,12 +101,14 @@ func (t tails) plan(tr *tree, ranked bool) {
 	tr.line("%s", strings.Join(words, " "))
 }
 
-// atLeast leaves out hits below the smallest score that was asked for.
-func (t tails) atLeast(hits []hit) []hit {
+// atLeast leaves out hits of c below the smallest score that was asked for.
+func (t tails) atLeast(ctx context.Context, r *run, c cond, hits []hit) ([]hit, error) {
 	if t.minScore == nil {
-		return hits
+		return hits, nil
 	}
-	return slices.DeleteFunc(hits, func(h hit) bool { return h.score < *t.minScore })
+	least := *t.minScore
+	err := resolve(ctx, r, c, hits, func(h hit) bool { return !(h.lo >= least) && !(h.hi < least) })
+	return slices.DeleteFunc(hits, func(h hit) bool { return h.lo < least }), err
 }
 
 // A ranked hit has the id that breaks ties, and what it is ordered by.
@@ -120,9 +118,13 @@ type ranked struct {
 	key any
 }
 
-// rank returns the hits from offset on, at most top of them (all, where top is
-// 0), best first and ties by id. It may reorder hits.
-func (t tails) rank(ctx context.Context, src Source, hits []hit, top int) ([]ranked, error) {
+// rank returns the hits of c from offset on, at most top of them (all, where top is
+// 0), best first and ties by id, with their scores known. It may reorder hits.
+func (t tails) rank(ctx context.Context, r *run, c cond, hits []hit, top int) ([]ranked, error) {
+	hits, err := t.atLeast(ctx, r, c, hits)
+	if err != nil {
+		return nil, err
+	}
 	end := len(hits)
 	if top > 0 {
 		end = min(end, t.offset+top)
@@ -131,56 +133,83 @@ func (t tails) rank(ctx context.Context, src Source, hits []hit, top int) ([]ran
 		return nil, nil
 	}
 	byField := t.order.field != "" && t.order.field != "score"
-	if !byField && !(t.order.field == "score" && !t.order.desc) {
-		hits = withTies(hits, end)
+	if !byField {
+		if hits, err = t.order.contenders(ctx, r, c, hits, end); err != nil {
+			return nil, err
+		}
 	}
 	list := make([]ranked, len(hits))
 	for i, h := range hits {
-		id, err := src.ID(ctx, h.ord)
+		id, err := r.ID(ctx, h.ord)
 		if err != nil {
 			return nil, err
 		}
 		list[i] = ranked{hit: h, id: id}
 		if byField {
-			if list[i].key, err = t.order.key(ctx, src, h.ord, id); err != nil {
+			if list[i].key, err = t.order.key(ctx, r, h.ord, id); err != nil {
 				return nil, err
 			}
 		}
 	}
 	slices.SortFunc(list, t.order.compare)
-	return list[t.offset:end], nil
+	list = list[t.offset:end]
+	if byField {
+		err = scoreRanked(ctx, r, c, list)
+	}
+	return list, err
 }
 
-// withTies returns the k hits of largest score and all that tie with the last of them.
-func withTies(hits []hit, k int) []hit {
+// scoreRanked makes the scores of ranked hits known.
+func scoreRanked(ctx context.Context, r *run, c cond, list []ranked) error {
+	hits := make([]hit, len(list))
+	for i := range list {
+		hits[i] = list[i].hit
+	}
+	slices.SortFunc(hits, byOrd)
+	if err := resolve(ctx, r, c, hits, func(hit) bool { return true }); err != nil {
+		return err
+	}
+	for i := range list {
+		at, _ := slices.BinarySearchFunc(hits, list[i].hit, byOrd)
+		list[i].hit = hits[at]
+	}
+	return nil
+}
+
+func byOrd(a, b hit) int { return cmp.Compare(a.ord, b.ord) }
+
+// contenders returns the k hits of c that come first by score, and all that tie with the
+// last of them, with their scores known.
+func (o order) contenders(ctx context.Context, r *run, c cond, hits []hit, k int) ([]hit, error) {
+	smallest := o.field == "score" && !o.desc
+	hits = withTies(hits, k, smallest)
+	if err := resolve(ctx, r, c, hits, func(hit) bool { return true }); err != nil {
+		return nil, err
+	}
+	return withTies(hits, k, smallest), nil
+}
+
+// withTies leaves of hits, in place, those that may be among the k of largest score (of smallest,
+// if that is asked for) or tie with the last of them.
+func withTies(hits []hit, k int, smallest bool) []hit {
 	if k >= len(hits) {
 		return hits
 	}
-	best := make(minHeap, 0, k)
-	for _, h := range hits {
-		switch {
-		case len(best) < k:
-			heap.Push(&best, h.score)
-		case h.score > best[0]:
-			best[0] = h.score
-			heap.Fix(&best, 0)
+	floor := index.NewFloor(k)
+	for i := range hits {
+		if smallest {
+			floor.Offer(-hits[i].hi)
+		} else {
+			floor.Offer(hits[i].lo)
 		}
 	}
-	return slices.DeleteFunc(hits, func(h hit) bool { return h.score < best[0] })
-}
-
-// minHeap holds the best scores so far, the smallest on top.
-type minHeap []float64
-
-func (h minHeap) Len() int           { return len(h) }
-func (h minHeap) Less(i, j int) bool { return h[i] < h[j] }
-func (h minHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *minHeap) Push(x any)        { *h = append(*h, x.(float64)) }
-func (h *minHeap) Pop() any {
-	last := len(*h) - 1
-	x := (*h)[last]
-	*h = (*h)[:last]
-	return x
+	least := floor.Least()
+	return slices.DeleteFunc(hits, func(h hit) bool {
+		if smallest {
+			return -h.lo < least
+		}
+		return h.hi < least
+	})
 }
 
 // key returns the value that an item is ordered by; nil where it has none.
@@ -204,9 +233,9 @@ func (o order) compare(a, b ranked) int {
 	c := 0
 	switch {
 	case o.field == "":
-		c = cmp.Compare(b.score, a.score)
+		c = cmp.Compare(b.lo, a.lo)
 	case o.field == "score":
-		c = o.turn(cmp.Compare(a.score, b.score))
+		c = o.turn(cmp.Compare(a.lo, b.lo))
 	case a.key == nil || b.key == nil:
 		c = compareBool(a.key == nil, b.key == nil)
 	default:
@@ -247,7 +276,7 @@ func kindRank(v any) int {
 // row's score is made of; it may be nil where the rows have none.
 func yieldImages(ctx context.Context, r *run, best []ranked, t tails, why func(ord uint32, code sae.Code) []Why, yield func(Row) bool) error {
 	for i, h := range best {
-		row := Row{Kind: KindImage, Rank: t.offset + i + 1, ID: h.id, Score: h.score}
+		row := Row{Kind: KindImage, Rank: t.offset + i + 1, ID: h.id, Score: h.lo}
 		if err := fillImage(ctx, r, &row, h.ord, t.with, why); err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/index/sparse"
 	"github.com/saedb/saedb/query/syntax"
 )
 
@@ -177,30 +179,31 @@ func conceptRow(c Concept) Row {
 
 // fillStats adds to rows of concepts and latents what their activations are like, and to rows of clusters how large they are.
 func fillStats(ctx context.Context, src Source, rows []Row) error {
+	var of []int // the rows that have a group
+	var groups [][]Weight
 	for i := range rows {
-		group := []Weight{{Latent: rows[i].Latent, W: 1}}
 		switch rows[i].Kind {
 		case KindField:
-			continue
 		case KindCluster:
 			if err := fillSize(ctx, src, &rows[i]); err != nil {
 				return err
 			}
-			continue
 		case KindConcept:
 			c, _ := src.Concept(rows[i].Concept)
-			group = c.Group
-		}
-		s, err := groupStats(ctx, src, group)
-		if err != nil {
-			return err
-		}
-		rows[i].Count, rows[i].Max, rows[i].Mean = s.Count, s.Max, s.Mean()
-		if n := src.Len(); n > 0 {
-			rows[i].Density = float64(s.Count) / float64(n)
+			of, groups = append(of, i), append(groups, c.Group)
+		default:
+			of, groups = append(of, i), append(groups, []Weight{{Latent: rows[i].Latent, W: 1}})
 		}
 	}
-	return nil
+	stats, err := groupStats(ctx, src, groups)
+	for i, s := range stats {
+		row := &rows[of[i]]
+		row.Count, row.Max, row.Mean = s.Count, s.Max, s.Mean()
+		if n := src.Len(); n > 0 {
+			row.Density = float64(s.Count) / float64(n)
+		}
+	}
+	return err
 }
 
 // fillSize counts the items that are in a cluster now.
@@ -216,19 +219,94 @@ func fillSize(ctx context.Context, src Source, row *Row) error {
 	return nil
 }
 
-// groupStats returns the statistics of the summed activation of a group.
-func groupStats(ctx context.Context, src Source, group []Weight) (LatentStats, error) {
-	if len(group) == 1 && group[0].W == 1 {
-		return src.LatentStats(ctx, group[0].Latent)
+// groupStats returns the statistics of the summed activations of groups. Those of a latent alone are stored. For the others every score is
+// wanted: of few they are looked up, for more all codes are read once.
+func groupStats(ctx context.Context, src Source, groups [][]Weight) ([]LatentStats, error) {
+	stats := make([]LatentStats, len(groups))
+	sums := map[int][]index.Term{}
+	postings := 0
+	for i, group := range groups {
+		for _, w := range group {
+			s, err := src.LatentStats(ctx, w.Latent)
+			if err != nil {
+				return nil, err
+			}
+			if len(group) == 1 && w.W == 1 {
+				stats[i] = s
+				continue
+			}
+			sums[i] = termsOf(group)
+			postings += s.Count
+		}
 	}
-	var s LatentStats
-	found, err := activations(ctx, src, group, nil)
-	for _, h := range found {
+	if postings >= src.Len() {
+		return stats, sumAll(ctx, src, sums, stats)
+	}
+	var acc sparse.Accumulator
+	for i, terms := range sums {
+		found, err := acc.Bounds(ctx, src, terms, nil)
+		if err == nil {
+			err = sparse.Resolve(ctx, src, terms, found, sparse.Unknown(found))
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range found {
+			stats[i].add(b.Lo)
+		}
+	}
+	return stats, nil
+}
+
+// add counts an item in which a group fires.
+func (s *LatentStats) add(score float32) {
+	if score > 0 {
 		s.Count++
-		s.Sum += float64(h.Score)
-		s.Max = max(s.Max, float64(h.Score))
+		s.Sum += float64(score)
+		s.Max = max(s.Max, float64(score))
 	}
-	return s, err
+}
+
+// sumAll adds to the statistics of groups the scores of all items, an item after the other. It adds up what each latent gives to the groups that it is
+// in; latents ascend, so the sums are those of sparse.Score.
+func sumAll(ctx context.Context, src Source, groups map[int][]index.Term, stats []LatentStats) error {
+	type part struct {
+		group int
+		w     float32
+	}
+	m, _ := src.Model()
+	parts := make([][]part, m.Latents)
+	for g, terms := range groups {
+		for _, t := range terms {
+			if int(t.Latent) < len(parts) {
+				parts[t.Latent] = append(parts[t.Latent], part{g, t.W})
+			}
+		}
+	}
+	sums := make([]float32, len(stats))
+	var fired []int
+	for c, err := range src.Codes(ctx, nil) {
+		if err != nil {
+			return err
+		}
+		fired = fired[:0]
+		for i, latent := range c.Code.Latents {
+			if int(latent) >= len(parts) {
+				break
+			}
+			for _, p := range parts[latent] {
+				if sums[p.group] == 0 {
+					fired = append(fired, p.group)
+				}
+				sums[p.group] += float32(p.w * c.Code.Acts[i])
+			}
+		}
+		for _, g := range fired {
+			stats[g].add(sums[g])
+			sums[g] = 0
+		}
+	}
+	return nil
 }
 
 // compileList resolves a listing.

@@ -68,10 +68,10 @@ func (n *near) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	hits := make([]hit, 0, len(found))
 	for _, h := range found {
 		if n.dense || h.Score > 0 { // codes without a common latent are not near
-			hits = append(hits, hit{h.Ord, float64(h.Score), true})
+			hits = append(hits, hit{h.Ord, float64(h.Score), float64(h.Score), true})
 		}
 	}
-	best, err := n.tails.rank(ctx, r, n.tails.atLeast(hits), top)
+	best, err := n.tails.rank(ctx, r, everything{}, hits, top) // all scores are known
 	if err != nil {
 		return err
 	}

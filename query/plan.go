@@ -8,6 +8,7 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 
+	"github.com/saedb/saedb/index/sparse"
 	"github.com/saedb/saedb/query/syntax"
 )
 
@@ -33,9 +34,15 @@ type run struct {
 	Source
 	p *Plan
 
-	// matched remembers, where why is asked for, which rows each scoring
-	// condition let through. nil: not asked for.
+	// why says that the query asks what scores are made of.
+	why bool
+	// matched remembers which rows scoring conditions let through: all of them
+	// where why is asked for, otherwise those that cannot tell from a code.
 	matched map[cond]*roaring.Bitmap
+	// limits are what thresholds compare activations with.
+	limits map[*fires]float32
+
+	acc sparse.Accumulator
 }
 
 // fail is an error at a place of the query's text.
@@ -66,7 +73,7 @@ func (p *Plan) Run(ctx context.Context, src Source) iter.Seq2[Row, error] {
 			p.yieldPlan(yield)
 			return
 		}
-		r := &run{Source: src, p: p}
+		r := &run{Source: src, p: p, matched: map[cond]*roaring.Bitmap{}, limits: map[*fires]float32{}}
 		if err := p.stmt.rows(ctx, r, func(row Row) bool { return yield(row, nil) }); err != nil {
 			yield(Row{}, err)
 		}

@@ -66,9 +66,15 @@ type Source interface {
 	// every field of Fields and also "id" and "path"; a field nobody has matches nothing.
 	Match(ctx context.Context, p Pred) (*roaring.Bitmap, error)
 
-	// Postings yields the live items in whose code a latent is active, by
-	// ascending ordinal, with the exact activation (> 0).
-	Postings(ctx context.Context, latent uint32) iter.Seq2[index.Posting, error]
+	// Blocks yields the live items in whose code a latent is active, by ascending
+	// ordinal, each once and in one block: it says of the activations between
+	// which bounds they lie. A block is valid until the next step.
+	Blocks(ctx context.Context, latent uint32) iter.Seq2[index.Block, error]
+
+	// Codes yields the items' codes under the active autoencoder, which say the
+	// activations: those of the items of f, all where it is nil, by ascending
+	// ordinal. A code is valid until the next step.
+	Codes(ctx context.Context, f index.Filter) iter.Seq2[index.Coded, error]
 
 	// Code returns an item's code under the active autoencoder.
 	Code(ctx context.Context, ord uint32) (sae.Code, error)

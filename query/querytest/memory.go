@@ -126,15 +126,15 @@ func (m *Memory) Words() []string { return m.words }
 func (m *Memory) LatentName(latent uint32) query.LatentName { return m.d.Names[latent] }
 
 // LatentStats implements query.Catalog.
-func (m *Memory) LatentStats(ctx context.Context, latent uint32) (query.LatentStats, error) {
+func (m *Memory) LatentStats(_ context.Context, latent uint32) (query.LatentStats, error) {
 	var s query.LatentStats
-	for p, err := range m.Postings(ctx, latent) {
-		if err != nil {
-			return s, err
+	for it := m.all.Iterator(); it.HasNext(); {
+		c := m.codes[it.Next()]
+		if i, active := slices.BinarySearch(c.Latents, latent); active {
+			s.Count++
+			s.Sum += float64(c.Acts[i])
+			s.Max = max(s.Max, float64(c.Acts[i]))
 		}
-		s.Count++
-		s.Sum += float64(p.Act)
-		s.Max = max(s.Max, float64(p.Act))
 	}
 	return s, nil
 }
@@ -178,19 +178,43 @@ func (m *Memory) Match(_ context.Context, p query.Pred) (*roaring.Bitmap, error)
 	return set, nil
 }
 
-// Postings implements query.Source.
-func (m *Memory) Postings(ctx context.Context, latent uint32) iter.Seq2[index.Posting, error] {
-	return func(yield func(index.Posting, error) bool) {
+// Blocks implements query.Source.
+func (m *Memory) Blocks(ctx context.Context, latent uint32) iter.Seq2[index.Block, error] {
+	return func(yield func(index.Block, error) bool) {
+		rows, acts := map[uint32][]uint16{}, map[uint32][]float32{} // by the first ordinal of the block
 		for it := m.all.Iterator(); it.HasNext(); {
 			ord := it.Next()
 			c := m.codes[ord]
-			i, active := slices.BinarySearch(c.Latents, latent)
-			if active && !yield(index.Posting{Ord: ord, Act: c.Acts[i]}, nil) {
+			if i, active := slices.BinarySearch(c.Latents, latent); active {
+				first := ord - ord%index.BlockRows
+				rows[first], acts[first] = append(rows[first], uint16(ord-first)), append(acts[first], c.Acts[i])
+			}
+		}
+		for _, first := range slices.Sorted(maps.Keys(rows)) {
+			if !yield(index.Weigh(first, rows[first], acts[first]), nil) {
 				return
 			}
 		}
 		if err := ctx.Err(); err != nil {
-			yield(index.Posting{}, err)
+			yield(index.Block{}, err)
+		}
+	}
+}
+
+// Codes implements query.Source.
+func (m *Memory) Codes(ctx context.Context, f index.Filter) iter.Seq2[index.Coded, error] {
+	return func(yield func(index.Coded, error) bool) {
+		if f == nil {
+			f = m.all
+		}
+		for it := f.Iterator(); it.HasNext(); {
+			ord := it.Next()
+			if !yield(index.Coded{Ord: ord, Code: m.codes[ord]}, nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(index.Coded{}, err)
 		}
 	}
 }

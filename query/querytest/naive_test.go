@@ -288,8 +288,14 @@ func (n *naive) find(f *syntax.Find) []query.Row {
 	return cut(rows, f.Tails, ranked)
 }
 
-// compareField orders rows by an integer field; without it they come last.
+// compareField orders rows by their score, or by an integer field; without it they come last.
 func (n *naive) compareField(order *syntax.Tail, a, b query.Row) int {
+	switch {
+	case order.Arg.Text == "score" && order.Desc:
+		return cmp.Compare(b.Score, a.Score)
+	case order.Arg.Text == "score":
+		return cmp.Compare(a.Score, b.Score)
+	}
 	x, hasX := n.item(a.ID).Meta[order.Arg.Text].(int64)
 	y, hasY := n.item(b.ID).Meta[order.Arg.Text].(int64)
 	switch {

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,7 +21,8 @@ var seed = flag.Uint64("seed", 1, "first seed of the random queries")
 // two, so that sums of scores are exact in any order.
 type gambler struct {
 	*rand.Rand
-	d *Data
+	d    *Data
+	slow *naive
 }
 
 func newGambler(seed uint64) *gambler {
@@ -38,16 +41,25 @@ func newGambler(seed uint64) *gambler {
 	for i := range 40 {
 		g.d.Items = append(g.d.Items, g.item(i))
 	}
+	g.slow = newNaive(g.d)
 	return g
 }
 
-// item makes an item with small integers in its vector, so that many scores tie.
+// item makes an item with small integers in its vector, so that many scores tie. Some are those of another one but for the last bits of
+// a number, so that weights do not tell them apart.
 func (g *gambler) item(i int) Item {
 	item := Item{ID: fmt.Sprintf("%c%d.jpg", 'a'+rune(g.IntN(26)), i), Meta: map[string]any{}}
 	for range g.d.Latents {
 		item.Vec = append(item.Vec, float32(max(0, g.IntN(6)-2)))
 	}
 	item.Vec[g.IntN(g.d.Latents)]++
+	if i > 0 && g.IntN(3) == 0 {
+		item.Vec = slices.Clone(g.d.Items[g.IntN(i)].Vec)
+		at := g.IntN(g.d.Latents)
+		for range g.IntN(3) {
+			item.Vec[at] = math.Nextafter32(item.Vec[at], 9)
+		}
+	}
 	item.Meta["path"] = g.pick("trips", "home") + "/" + item.ID
 	if g.IntN(3) > 0 {
 		item.Meta["meta.year"] = int64(2018 + g.IntN(5))
@@ -96,7 +108,7 @@ func (g *gambler) expr(depth int) string {
 }
 
 func (g *gambler) act() string {
-	threshold := g.maybe(g.cmp() + g.pick(" 0.2", " 0.5", " 0.8", " 50%", " 100%"))
+	threshold := g.maybe(g.cmp() + " " + g.pick("0.2", "0.5", "0.8", "50%", "100%", "99%", g.activation(), g.activation(), g.activation()))
 	weight := g.maybe(g.pick(" ^2", " ^0.5"))
 	switch g.IntN(8) {
 	case 0:
@@ -113,6 +125,19 @@ func (g *gambler) act() string {
 		return fmt.Sprintf("latent in (%d, %d) %s%s", g.IntN(6), g.IntN(6), threshold, weight)
 	}
 	return fmt.Sprintf("concept = %s %s%s", g.concept(), threshold, weight)
+}
+
+// activation draws one that some item has, or its neighbour, of a latent or a concept.
+func (g *gambler) activation() string {
+	group := []query.Weight{{Latent: uint32(g.IntN(g.d.Latents)), W: 1}}
+	if word := g.pick("sea", "seaside", "dog", ""); word != "" {
+		group = g.d.Concepts[word].Group
+	}
+	x := g.slow.activation(group, g.id())
+	if g.IntN(3) == 0 {
+		x = math.Nextafter32(x, float32(g.IntN(2)))
+	}
+	return strconv.FormatFloat(float64(x), 'f', -1, 64)
 }
 
 func (g *gambler) meta() string {
@@ -143,7 +168,9 @@ func (g *gambler) tails() string {
 
 // query draws one query of the forms that naive answers.
 func (g *gambler) query() string {
-	switch g.IntN(10) {
+	switch g.IntN(11) {
+	case 10:
+		return g.scored()
 	case 0:
 		return "count " + g.maybe(g.expr(2)) + g.maybe(" by "+g.pick("concept", "label")) + g.tails()
 	case 1:
@@ -158,8 +185,14 @@ func (g *gambler) query() string {
 	case 5:
 		return "near concepts (" + g.concept() + " ^2, " + g.concept() + ")" + g.maybe(" where "+g.expr(2)) + g.tails()
 	}
-	return "find " + g.pick("all", g.expr(3), g.expr(3), g.expr(3)) + g.maybe(" min score 0.25") +
+	return "find " + g.pick("all", g.expr(3), g.expr(3), g.expr(3)) + g.maybe(" min score "+g.pick("0.25", g.activation())) +
 		g.maybe(" score "+g.pick("sum", "min", "max")) + g.maybe(" order by meta.year"+g.maybe(" desc")) + g.tails()
+}
+
+// scored draws a query whose rows have scores, in the order of them.
+func (g *gambler) scored() string {
+	return "find " + g.pick("concept = sea", "concept = dog ^2", "latent = 1") + g.pick(" and ", " or ") + g.pick("concept in (sea, dog)", "latent = 4", "(concept = dog and meta.on)") +
+		g.maybe(" min score "+g.activation()) + g.maybe(" score "+g.pick("sum", "min", "max")) + " order by score" + g.maybe(" desc") + g.tails()
 }
 
 // answer runs a query through package query and prints its rows, scores to the last bit.
