@@ -3,7 +3,6 @@ package db
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"math"
 
 	"github.com/saedb/saedb/internal/kv"
-	"github.com/saedb/saedb/sae"
 )
 
 // Check reads everything, trusts nothing, and yields every fault it finds; silence is health. It works out from the
@@ -355,93 +353,6 @@ func (c *checker) named(rec modelRecord) error {
 	}
 	_, err = e.Apply(n)
 	return err
-}
-
-// tally is what a latent's postings add up to: how many, and the sum of a hash of each. Two lists with the same tally
-// are the same but for one chance in 2⁶⁴.
-type tally struct {
-	count int
-	sum   uint64
-}
-
-func (c *checker) add(t *tally, ord uint32, act float32) {
-	var b [8]byte
-	binary.LittleEndian.PutUint32(b[:], ord)
-	binary.LittleEndian.PutUint32(b[4:], math.Float32bits(act))
-	t.count++
-	t.sum += maphash.Bytes(c.seed, b[:])
-}
-
-func (c *checker) codes(rec modelRecord) error {
-	if err := c.owned("code", kv.SpanCodes(rec.number)); err != nil {
-		return err
-	}
-	if err := c.owned("stale mark", kv.SpanStale(rec.number)); err != nil {
-		return err
-	}
-	want := make([]tally, rec.M)
-	if err := c.tallyCodes(rec, want); err != nil || c.stopped {
-		return err
-	}
-	have := make([]tally, rec.M)
-	if err := c.tallyPostings(rec, have); err != nil {
-		return err
-	}
-	for l := range want {
-		if want[l] != have[l] && !c.fault("autoencoder %q: latent %d: its %d postings are not those of the %d codes in which it is active",
-			rec.Name, l, have[l].count, want[l].count) {
-			break
-		}
-	}
-	return nil
-}
-
-// tallyCodes adds up the codes and names the items that lack one that should have one.
-func (c *checker) tallyCodes(rec modelRecord, want []tally) error {
-	live, err := c.s.live(c.ctx)
-	if err != nil {
-		return err
-	}
-	due := live.Clone()
-	if rec.number != c.s.state.Active {
-		from, err := progress(c.s.r, rec.number)
-		if err != nil {
-			return err
-		}
-		due.RemoveRange(uint64(from), 1<<32)
-	}
-	err = c.s.eachCode(c.ctx, rec.number, func(ord uint32, code sae.Code) (bool, error) {
-		due.Remove(ord)
-		for i, l := range code.Latents {
-			if int(l) >= rec.M {
-				return c.fault("code of ordinal %d: latent %d of %d", ord, l, rec.M), nil
-			}
-			c.add(&want[l], ord, code.Acts[i])
-		}
-		return len(code.Latents) <= rec.K || c.fault("code of ordinal %d: %d latents, k is %d", ord, len(code.Latents), rec.K), nil
-	})
-	for missing := due.Iterator(); err == nil && missing.HasNext() && !c.stopped; {
-		ord := missing.Next()
-		id, _ := c.s.id(ord) // an item without one is a fault that items reports
-		c.fault("autoencoder %q: item %q at ordinal %d has no code", rec.Name, id, ord)
-	}
-	return err
-}
-
-func (c *checker) tallyPostings(rec modelRecord, have []tally) error {
-	return c.scan(kv.SpanPostings(rec.number), func(p kv.Pair) bool {
-		_, latent, block, err := kv.BlockOf(p.Key)
-		if err == nil && int(latent) >= rec.M {
-			err = kv.Corruptf("postings of latent %d of %d", latent, rec.M)
-		}
-		if err == nil {
-			err = kv.EachPosting(block, p.Value, func(ord uint32, act float32) bool {
-				c.add(&have[latent], ord, act)
-				return true
-			})
-		}
-		return err == nil || c.report("autoencoder %q: %w", rec.Name, err)
-	})
 }
 
 // derived compares the file of rows that is in use, and what is listed as changed since, with the vectors.

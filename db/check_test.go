@@ -13,6 +13,11 @@ import (
 	"github.com/saedb/saedb/internal/kv"
 )
 
+// weights is a posting block of one row, or an operand that removes it.
+func weights(row uint16, act float32) []byte {
+	return kv.AppendWeights(nil, kv.Weigh([]uint16{row}, []float32{act}))
+}
+
 // TestCheckFinds spoils one thing at a time behind the database's back.
 func TestCheckFinds(t *testing.T) {
 	for _, c := range []struct {
@@ -57,8 +62,29 @@ func TestCheckFinds(t *testing.T) {
 			b.Set(kv.KeyCode(1, 5), kv.AppendCode(nil, []uint32{1, 2, 3, 4}, []float32{9, 9, 9, 9}))
 		}, "4 latents, k is 3"},
 		{"code of a latent that is not", func(b *kv.Batch) { b.Set(kv.KeyCode(1, 5), kv.AppendCode(nil, []uint32{20}, []float32{9})) }, "latent 20 of 20"},
-		{"posting too many", func(b *kv.Batch) { b.Merge(kv.KeyPosting(1, 3, 0), kv.AppendPosting(nil, 77, 1)) }, "latent 3"},
-		{"posting broken", func(b *kv.Batch) { b.Set(kv.KeyPosting(1, 3, 0), []byte{1}) }, "posting block 0 of 1 bytes"},
+		{"posting too many", func(b *kv.Batch) { b.Merge(kv.KeyWeights(1, 3, 0), weights(77, 1)) }, "latent 3: ordinal 77 has a posting"},
+		{"posting broken", func(b *kv.Batch) { b.Set(kv.KeyWeights(1, 3, 0), []byte{1}) }, "latent 3, block 0: corrupt data: posting block of 1 bytes"},
+		{"posting missing", func(b *kv.Batch) {
+			b.Merge(kv.KeyWeights(1, 3, 0), weights(5, 0)) // whether or not it was there
+			b.Set(kv.KeyCode(1, 5), kv.AppendCode(nil, []uint32{3}, []float32{0.001}))
+		}, "latent 3: ordinal 5 has no posting, its code has the activation 0.001"},
+		{"another weight", func(b *kv.Batch) {
+			b.Set(kv.KeyWeights(1, 3, 0), weights(5, 8))
+			b.Set(kv.KeyCode(1, 5), kv.AppendCode(nil, []uint32{3}, []float32{8}))
+			b.Merge(kv.KeyWeights(1, 3, 0), weights(5, 4))
+		}, "latent 3: the posting of ordinal 5 says above 3.9375 and up to 4, its code 8"},
+		{"bounds", func(b *kv.Batch) {
+			b.Set(kv.KeyWeights(1, 3, 0), weights(5, 4))
+			b.Set(kv.KeyCode(1, 5), kv.AppendCode(nil, []uint32{3}, []float32{8}))
+		}, "latent 3: ordinal 5 has the activation 8, its posting block says from 4 to 4"},
+		{"posting of an old format", func(b *kv.Batch) { b.Merge(kv.KeyPosting(1, 3, 0), kv.AppendPosting(nil, 5, 1)) }, "the header says that there are none"},
+		{"statistics", func(b *kv.Batch) {
+			b.Merge(kv.KeyStats(1, 3), kv.AppendStats(nil, kv.Stats{Count: 1, Whole: 1, Top: 1}))
+		}, "latent 3: its statistics count"},
+		{"statistics missing", func(b *kv.Batch) { b.DeleteRange(kv.SpanStats(1).Lower, kv.SpanStats(1).Upper) }, "it has no statistics, and is active in"},
+		{"statistics broken", func(b *kv.Batch) { b.Set(kv.KeyStats(1, 3), []byte{1}) }, "statistics of a latent: 01"},
+		{"statistics of a latent that is not", func(b *kv.Batch) { b.Set(kv.KeyStats(1, 20), nil) }, "statistics of latent 20 of 20"},
+		{"largest activation", func(b *kv.Batch) { b.Merge(kv.KeyStats(1, 3), kv.AppendStats(nil, kv.Stats{Top: 1e9})) }, "no activation is above 1e+09"},
 		{"model file", func(b *kv.Batch) { b.SetBlob(kv.SpanFile(1), []byte("not a model")) }, `autoencoder "m"`},
 		{"names", func(b *kv.Batch) { b.SetBlob(kv.SpanNames(1), []byte("not names")) }, `names of autoencoder "m"`},
 		{"no active model", func(b *kv.Batch) { b.Delete(kv.KeyModel(1)) }, "the active autoencoder, number 1, is missing"},

@@ -79,10 +79,11 @@ func (d *DB) begin(fresh bool) error {
 		}
 		b := d.store.Batch()
 		defer b.Close()
-		h := heading{format: kv.Format, state: kv.State{NextModel: 1}, ranges: true}
+		h := heading{format: kv.Format, state: kv.State{NextModel: 1}, ranges: true, weighed: true}
 		b.Set(kv.KeyFormat(), kv.AppendFormat(nil, h.format))
 		b.Set(kv.KeyState(), kv.AppendState(nil, h.state))
 		b.Set(kv.KeyRanges(), nil)
+		b.Set(kv.KeyWeighed(), nil)
 		d.now.set(h)
 		return b.Commit()
 	}
@@ -103,6 +104,9 @@ func (d *DB) begin(fresh bool) error {
 		return err
 	}
 	if _, h.ranges, err = r.Get(kv.KeyRanges()); err != nil {
+		return err
+	}
+	if _, h.weighed, err = r.Get(kv.KeyWeighed()); err != nil {
 		return err
 	}
 	d.now.set(h)
@@ -135,9 +139,10 @@ func (d *DB) Close() error {
 
 // heading is what the database knows of itself at one commit.
 type heading struct {
-	format uint32
-	state  kv.State
-	ranges bool // range sums are kept
+	format  uint32
+	state   kv.State
+	ranges  bool // range sums are kept
+	weighed bool // all postings are weights, and latents have statistics
 }
 
 // now is the heading of the newest commit, and says when there is none because one is being made: a reader that finds the
@@ -164,7 +169,8 @@ type writer struct {
 	r *kv.Snapshot
 	b *kv.Batch
 	heading
-	lists  map[list][]byte        // changes of posting blocks, gathered so that each block is merged once
+	lists  map[list][]change      // changes of posting blocks, gathered so that each block is merged once
+	left   map[list][]byte        // rows that leave posting blocks of formats 1 and 2, likewise
 	counts map[string]int64       // changes of the field catalogue, likewise
 	sums   map[uint32]kv.RangeSum // changes of range sums, likewise
 }
@@ -200,7 +206,13 @@ func (d *DB) apply(ctx context.Context, f func(*writer) error) (wait func() erro
 	defer r.Close()
 	w := &writer{
 		d: d, r: r, b: d.store.Batch(), heading: *d.now.heading.Load(),
-		lists: map[list][]byte{}, counts: map[string]int64{}, sums: map[uint32]kv.RangeSum{},
+		lists: map[list][]change{}, left: map[list][]byte{}, counts: map[string]int64{}, sums: map[uint32]kv.RangeSum{},
+	}
+	if w.format < kv.Format && !w.weighed {
+		if w.weighed, err = noPostings(r); err != nil {
+			w.b.Close()
+			return nil, err
+		}
 	}
 	if err := f(w); err != nil {
 		w.b.Close()
@@ -214,6 +226,9 @@ func (d *DB) apply(ctx context.Context, f func(*writer) error) (wait func() erro
 	if w.format < kv.Format {
 		w.format = kv.Format
 		w.b.Set(kv.KeyFormat(), kv.AppendFormat(nil, w.format))
+		if w.weighed {
+			w.b.Set(kv.KeyWeighed(), nil)
+		}
 	}
 	w.state.Seq++
 	w.b.Set(kv.KeyState(), kv.AppendState(nil, w.state))

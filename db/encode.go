@@ -264,7 +264,7 @@ func (w *writer) forgetCodes(ord uint32) error {
 			return err
 		}
 		if there {
-			w.unlist(rec.number, ord, old, sae.Code{})
+			w.post(rec.number, ord, old, sae.Code{})
 			w.b.Delete(kv.KeyCode(rec.number, ord))
 		}
 		w.b.Delete(kv.KeyStale(rec.number, ord))
@@ -272,37 +272,10 @@ func (w *writer) forgetCodes(ord uint32) error {
 	return nil
 }
 
-// list names one posting block.
-type list struct{ model, latent, block uint32 }
-
-// setCode writes a row's code and moves the row from the lists of old's latents to those of c's.
+// setCode writes a row's code and moves the row from the posting blocks of old's latents to those of c's.
 func (w *writer) setCode(model, ord uint32, old, c sae.Code) {
 	w.b.Set(kv.KeyCode(model, ord), kv.AppendCode(nil, c.Latents, c.Acts))
-	w.unlist(model, ord, old, c)
-	for i, latent := range c.Latents {
-		w.post(model, latent, ord, c.Acts[i])
-	}
-}
-
-// unlist takes the row out of the lists of latents that are in old and not in c.
-func (w *writer) unlist(model, ord uint32, old, c sae.Code) {
-	for _, latent := range old.Latents {
-		if _, kept := slices.BinarySearch(c.Latents, latent); !kept {
-			w.post(model, latent, ord, 0)
-		}
-	}
-}
-
-func (w *writer) post(model, latent, ord uint32, act float32) {
-	l := list{model: model, latent: latent, block: ord / kv.BlockRows}
-	w.lists[l] = kv.AppendPosting(w.lists[l], ord, act)
-}
-
-// mergeLists puts the gathered changes of posting blocks into the batch.
-func (w *writer) mergeLists() {
-	for l, operand := range w.lists {
-		w.b.Merge(kv.KeyPosting(l.model, l.latent, l.block), operand)
-	}
+	w.post(model, ord, old, c)
 }
 
 // readCode returns the row's code by the model, and whether there is one.
@@ -431,9 +404,17 @@ func (s *Snapshot) Codes(ctx context.Context, name string) iter.Seq2[Coded, erro
 	}
 }
 
-// eachCode calls f for the codes of a model by ascending ordinal until f returns false.
+// eachCode calls f for the codes of a model by ascending ordinal until f returns false. The code is f's.
 func (s *Snapshot) eachCode(ctx context.Context, model uint32, f func(ord uint32, c sae.Code) (bool, error)) error {
+	return s.scanCodes(ctx, model, func(ord uint32, c sae.Code) (bool, error) {
+		return f(ord, sae.Code{Latents: slices.Clone(c.Latents), Acts: slices.Clone(c.Acts)})
+	})
+}
+
+// scanCodes is eachCode with codes that are valid until f returns.
+func (s *Snapshot) scanCodes(ctx context.Context, model uint32, f func(ord uint32, c sae.Code) (bool, error)) error {
 	n := 0
+	var c sae.Code
 	span := kv.SpanCodes(model)
 	for p, err := range s.r.Range(span.Lower, span.Upper) {
 		if err == nil && n%256 == 0 {
@@ -447,8 +428,7 @@ func (s *Snapshot) eachCode(ctx context.Context, model uint32, f func(ord uint32
 		if err != nil {
 			return err
 		}
-		c, err := decodeCode(p.Value)
-		if err != nil {
+		if c.Latents, c.Acts, err = kv.DecodeCode(c.Latents[:0], c.Acts[:0], p.Value); err != nil {
 			return fmt.Errorf("code of ordinal %d: %w", ord, err)
 		}
 		more, err := f(ord, c)

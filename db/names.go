@@ -163,7 +163,7 @@ func (d *DB) ConceptStats(ctx context.Context, model string) (st concept.Stats, 
 			return err
 		}
 		st.Counts = make([]int, rec.M)
-		err = s.eachCode(ctx, rec.number, func(ord uint32, c sae.Code) (bool, error) {
+		err = s.scanCodes(ctx, rec.number, func(ord uint32, c sae.Code) (bool, error) {
 			st.Rows++
 			for _, l := range c.Latents {
 				if int(l) >= rec.M {

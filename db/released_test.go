@@ -30,7 +30,7 @@ func TestReleasedFormatIsWrittenWithout(t *testing.T) {
 		dbtest.Must(t, f.Close())
 		if upgrade {
 			from, to, err := db.Upgrade(ctx, dir)
-			if err != nil || from != 1 || to != 2 {
+			if err != nil || from != 1 || to != 3 {
 				t.Errorf("upgraded from %d to %d: %v", from, to, err)
 			}
 		}
@@ -45,12 +45,12 @@ func TestReleasedFormatIsWrittenWithout(t *testing.T) {
 		dbtest.Must(t, err)
 		_, err = d.Delete(ctx, "p08.jpg", "p29.jpg")
 		dbtest.Must(t, err)
-		if st, err := d.Stats(ctx); err != nil || st.Format != 2 {
+		if st, err := d.Stats(ctx); err != nil || st.Format != 3 {
 			t.Errorf("format %d after writing (%v)", st.Format, err)
 		}
 		dbtest.MustCheck(t, d)
 		dbtest.Must(t, d.Close())
-		if from, _, err := db.Upgrade(ctx, dir); err != nil || (from == 2) != upgrade {
+		if from, _, err := db.Upgrade(ctx, dir); err != nil || (from == 3) != upgrade {
 			t.Errorf("upgraded %v: again from %d, %v", upgrade, from, err)
 		}
 		prints = append(prints, fingerprintOf(t, dir))

@@ -84,7 +84,7 @@ func TestSalvageLosesOnlyWhatIsDamaged(t *testing.T) {
 		{"an item's record", func(b *kv.Batch) { b.Set(kv.KeyItem(2), []byte{1}) }, db.Salvaged{Items: 298, Lost: 1, Models: 1}, "ordinal 2: "},
 		{"metadata", func(b *kv.Batch) { spoilMeta(b) }, db.Salvaged{Items: 299, Bare: 1, Models: 1}, `item "i0002": metadata: `},
 		{"a code", func(b *kv.Batch) { b.Set(kv.KeyCode(1, 5), []byte{9}) }, db.Salvaged{Items: 299, Models: 1}, ""},
-		{"a posting block", func(b *kv.Batch) { b.Set(kv.KeyPosting(1, 3, 0), []byte{1}) }, db.Salvaged{Items: 299, Models: 1}, ""},
+		{"a posting block", func(b *kv.Batch) { b.Set(kv.KeyWeights(1, 3, 0), []byte{1}) }, db.Salvaged{Items: 299, Models: 1}, ""},
 		{"the model", func(b *kv.Batch) { b.SetBlob(kv.SpanFile(1), []byte("no")) }, db.Salvaged{Items: 299}, `autoencoder "m": `},
 		{"the names", func(b *kv.Batch) { b.SetBlob(kv.SpanNames(1), []byte("no")) }, db.Salvaged{Items: 299, Models: 1}, `names of autoencoder "m"`},
 	} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -24,6 +23,8 @@ type source struct {
 	model *modelRecord   // nil: none is active
 	names *concept.Names // edited; nil: none
 	words []string
+
+	weighed bool // all postings are weights, and latents have statistics
 }
 
 var _ query.Source = (*source)(nil)
@@ -38,6 +39,9 @@ func (s *Snapshot) source(ctx context.Context) (*source, error) {
 		return nil, err
 	}
 	src.model = &rec
+	if _, src.weighed, err = s.r.Get(kv.KeyWeighed()); err != nil {
+		return nil, err
+	}
 	_, src.names, err = s.names(ctx, "")
 	if errors.Is(err, ErrNoNames) {
 		return src, nil
@@ -172,58 +176,6 @@ func (s *source) LatentName(latent uint32) query.LatentName {
 	return name
 }
 
-// Postings yields the items in whose code the latent is active.
-func (s *source) Postings(ctx context.Context, latent uint32) iter.Seq2[index.Posting, error] {
-	return func(yield func(index.Posting, error) bool) {
-		if s.model == nil {
-			yield(index.Posting{}, ErrNoModel)
-			return
-		}
-		span := kv.SpanPosting(s.model.number, latent)
-		for p, err := range s.r.Range(span.Lower, span.Upper) {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err != nil {
-				yield(index.Posting{}, err)
-				return
-			}
-			_, _, block, err := kv.BlockOf(p.Key)
-			more := true
-			if err == nil {
-				err = kv.EachPosting(block, p.Value, func(ord uint32, act float32) bool {
-					more = yield(index.Posting{Ord: ord, Act: act}, nil)
-					return more
-				})
-			}
-			if err != nil {
-				yield(index.Posting{}, fmt.Errorf("latent %d: %w", latent, err))
-				return
-			}
-			if !more {
-				return
-			}
-		}
-	}
-}
-
-type statsKey struct{ latent uint32 }
-
-func (s *source) LatentStats(ctx context.Context, latent uint32) (query.LatentStats, error) {
-	return derive(ctx, s.data, statsKey{latent}, func() (query.LatentStats, error) {
-		var st query.LatentStats
-		for p, err := range s.Postings(ctx, latent) {
-			if err != nil {
-				return st, err
-			}
-			st.Count++
-			st.Max = max(st.Max, float64(p.Act))
-			st.Sum += float64(p.Act)
-		}
-		return st, nil
-	})
-}
-
 func (s *source) Code(_ context.Context, ord uint32) (sae.Code, error) {
 	if s.model == nil {
 		return sae.Code{}, ErrNoModel
@@ -294,7 +246,7 @@ func (s *source) NearLatent(ctx context.Context, c sae.Code, k int, f index.Filt
 		terms[i] = index.Term{Latent: l, W: c.Acts[i]}
 	}
 	norms, err := derive(ctx, s.data, "norms", func() ([]float32, error) {
-		return sparse.Norms(ctx, s, uint32(s.model.M))
+		return sparse.Norms(ctx, s)
 	})
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func TestStats(t *testing.T) {
 	}
 	st.Bytes = 0
 	want := db.Stats{
-		Format: 2, Items: 3, Dim: 2, Space: db.Space{Dim: 2}, Models: []db.ModelInfo{},
+		Format: 3, Items: 3, Dim: 2, Space: db.Space{Dim: 2}, Models: []db.ModelInfo{},
 		Fields: []query.Field{
 			{Name: "meta.tags", Types: []string{"string"}, Count: 1},
 			{Name: "meta.year", Types: []string{"float", "int"}, Count: 3},

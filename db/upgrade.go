@@ -12,8 +12,8 @@ import (
 const upgradeChunk = 10000
 
 // Upgrade brings the database in dir to the newest format, and returns the formats its rows had and have. A database of an older
-// format works without it, and its rows take the newest form as they are written; what Upgrade adds is that all rows have it, and that
-// ranges of rows have sums by which Check finds what went missing. Interrupted, it goes on where it stopped when it is
+// format works without it, and its rows take the newest form as they are written; what Upgrade adds is that all rows have it, that
+// ranges of rows have sums by which Check finds what went missing, and that latents have statistics. Interrupted, it goes on where it stopped when it is
 // called again. A database of a newer program is refused with ErrFormat.
 func Upgrade(ctx context.Context, dir string) (from, to int, err error) {
 	d, err := Open(ctx, dir, nil)
@@ -21,9 +21,13 @@ func Upgrade(ctx context.Context, dir string) (from, to int, err error) {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	from = int(d.now.heading.Load().format)
-	if !d.now.heading.Load().ranges {
-		from = 1 // or still in part
+	switch h := d.now.heading.Load(); { // or still in part
+	case !h.ranges:
+		from = 1
+	case !h.weighed:
+		from = 2
+	default:
+		from = int(h.format)
 	}
 	for next := uint32(0); err == nil && next != done; {
 		err = d.update(ctx, func(w *writer) (err error) {
@@ -33,6 +37,9 @@ func Upgrade(ctx context.Context, dir string) (from, to int, err error) {
 	}
 	if err == nil {
 		err = d.update(ctx, func(w *writer) error { return w.sumUp(ctx) })
+	}
+	if err == nil {
+		err = d.weigh(ctx)
 	}
 	if err != nil {
 		return from, from, fmt.Errorf("upgrade %s: %w", dir, err)
@@ -88,5 +95,99 @@ func (w *writer) sumUp(ctx context.Context) error {
 	}
 	w.b.Set(kv.KeyRanges(), nil)
 	w.ranges = true
+	return nil
+}
+
+// Bounds of one commit of weigh.
+const (
+	weighBytes = 4 << 20 // of posting blocks
+	weighStats = 1 << 16 // latents
+)
+
+// weigh rewrites the posting blocks of formats 1 and 2 and then gives the latents statistics. Until it has come to its end the statistics are not read
+// and not kept, so that it begins with them anew if it is interrupted.
+func (d *DB) weigh(ctx context.Context) error {
+	if d.now.heading.Load().weighed {
+		return nil
+	}
+	for more := true; more; {
+		err := d.update(ctx, func(w *writer) (err error) {
+			more, err = w.weighPostings()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err := d.view(func(s *Snapshot) error {
+		all, err := modelRecords(s.r)
+		if err != nil {
+			return err
+		}
+		for _, rec := range all {
+			stats, err := s.countCodes(ctx, rec)
+			if err != nil {
+				return fmt.Errorf("autoencoder %q: %w", rec.Name, err)
+			}
+			if err := d.setStats(ctx, rec.number, stats); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return d.update(ctx, func(w *writer) error {
+		w.b.Set(kv.KeyWeighed(), nil)
+		w.weighed = true
+		return nil
+	})
+}
+
+// weighPostings rewrites some posting blocks of formats 1 and 2, and reports whether there may be more.
+func (w *writer) weighPostings() (more bool, err error) {
+	span, n := kv.SpanAllPostings(), 0
+	for p, err := range w.r.Range(span.Lower, span.Upper) {
+		if err != nil {
+			return false, err
+		}
+		model, latent, block, err := kv.BlockOf(p.Key)
+		if err != nil {
+			return false, err
+		}
+		_, value, err := weighed(p)
+		if err != nil {
+			return false, err
+		}
+		if n += len(p.Key) + len(p.Value); n > weighBytes {
+			return true, nil
+		}
+		if len(value) > 0 {
+			w.b.Merge(kv.KeyWeights(model, latent, block), value)
+		}
+		w.b.Delete(p.Key)
+	}
+	return false, nil
+}
+
+// setStats replaces the statistics of all latents of a model.
+func (d *DB) setStats(ctx context.Context, model uint32, stats []kv.Stats) error {
+	for first := 0; first < len(stats); first += weighStats {
+		err := d.update(ctx, func(w *writer) error {
+			if first == 0 {
+				w.b.DeleteRange(kv.SpanStats(model).Lower, kv.SpanStats(model).Upper)
+			}
+			for i, st := range stats[first:min(len(stats), first+weighStats)] {
+				if st.Count > 0 {
+					w.b.Set(kv.KeyStats(model, uint32(first+i)), kv.AppendStats(nil, st))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -239,7 +239,10 @@ func groupStats(ctx context.Context, src Source, groups [][]Weight) ([]LatentSta
 			postings += s.Count
 		}
 	}
-	if postings >= src.Len() {
+	if len(sums) == 0 {
+		return stats, nil
+	}
+	if 4*postings >= src.Len() { // going through a code is quicker than getting it
 		return stats, sumAll(ctx, src, sums, stats)
 	}
 	var acc sparse.Accumulator
