@@ -59,6 +59,8 @@ func TestMetamorphic(t *testing.T) {
 			"hold":       l.hold,
 			"look back":  l.lookBack,
 			"compact":    l.compact,
+			"age":        l.age,
+			"weigh":      l.weigh,
 			"derive":     l.derive,
 			"reopen":     l.reopen,
 			"read only":  l.readOnly,
@@ -642,6 +644,16 @@ func (l *fate) compact(t *rapid.T) {
 	_, _, err := l.d.Compact(ctx)
 	must(t, err)
 }
+
+// age gives the postings the form that they had in format 2.
+func (l *fate) age(t *rapid.T) {
+	l.leave(t)
+	must(t, unweigh(l.fs))
+	l.open(t)
+}
+
+// weigh gives old postings the form that they have now.
+func (l *fate) weigh(t *rapid.T) { must(t, l.d.Weigh(ctx)) }
 
 // leave closes the database with whatever snapshots are open.
 func (l *fate) leave(t *rapid.T) {

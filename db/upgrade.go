@@ -112,7 +112,7 @@ func (d *DB) weigh(ctx context.Context) error {
 	}
 	for more := true; more; {
 		err := d.update(ctx, func(w *writer) (err error) {
-			more, err = w.weighPostings()
+			more, err = w.weighPostings(weighBytes)
 			return err
 		})
 		if err != nil {
@@ -145,8 +145,8 @@ func (d *DB) weigh(ctx context.Context) error {
 	})
 }
 
-// weighPostings rewrites some posting blocks of formats 1 and 2, and reports whether there may be more.
-func (w *writer) weighPostings() (more bool, err error) {
+// weighPostings rewrites posting blocks of formats 1 and 2, at least one and then more up to a number of bytes, and reports whether any are left.
+func (w *writer) weighPostings(most int) (more bool, err error) {
 	span, n := kv.SpanAllPostings(), 0
 	for p, err := range w.r.Range(span.Lower, span.Upper) {
 		if err != nil {
@@ -160,9 +160,10 @@ func (w *writer) weighPostings() (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if n += len(p.Key) + len(p.Value); n > weighBytes {
+		if n > 0 && n+len(p.Value) > most {
 			return true, nil
 		}
+		n += len(p.Key) + len(p.Value)
 		if len(value) > 0 {
 			w.b.Merge(kv.KeyWeights(model, latent, block), value)
 		}

@@ -205,6 +205,14 @@ func BlockOf(k []byte) (model, latent, block uint32, err error) {
 	return binary.BigEndian.Uint32(k[1:]), binary.BigEndian.Uint32(k[5:]), block, nil
 }
 
+// LatentOf returns model and latent of a key of KeyWeights or KeyStats.
+func LatentOf(k []byte) (model, latent uint32, err error) {
+	if !(len(k) == 9 && k[0] == prefixStats || len(k) == 13 && k[0] == prefixWeights) {
+		return 0, 0, Corruptf("key %x is not of a latent", k)
+	}
+	return binary.BigEndian.Uint32(k[1:]), binary.BigEndian.Uint32(k[5:]), nil
+}
+
 // KnownPrefix reports whether a key of this store may start with b.
 func KnownPrefix(b byte) bool {
 	return strings.IndexByte("hiovdtruxfmsgqcplanewy", b) >= 0
