@@ -101,6 +101,47 @@ func BenchmarkPut(b *testing.B) {
 	})
 }
 
+// coded makes a database whose active autoencoder gives each item a code of 32 of 4,096 latents.
+func coded(b *testing.B, rows int) *db.DB {
+	b.Helper()
+	d, err := db.Create(ctx, filepath.Join(b.TempDir(), "db"), nil)
+	dbtest.Must(b, err)
+	_, err = d.Ingest(ctx, itemSeq(dbtest.Items(rows, benchDim, 1)))
+	dbtest.Must(b, err)
+	dbtest.Must(b, d.AddModel(ctx, "m", dbtest.Model(benchDim, largeLatents, largeK, 1)))
+	dbtest.Must(b, d.Activate(ctx, "m"))
+	return d
+}
+
+// BenchmarkPutCoded stores one row at a time, with its code, on disk before the next.
+func BenchmarkPutCoded(b *testing.B) {
+	items := dbtest.Items(4096, benchDim, 2)
+	d := coded(b, 1000)
+	defer d.Close()
+	for i := 0; b.Loop(); i++ {
+		it := items[i%len(items)]
+		it.ID = fmt.Sprintf("p%d", i)
+		_, err := d.Put(ctx, it)
+		dbtest.Must(b, err)
+	}
+}
+
+// BenchmarkIngestCoded imports 10,000 rows with their codes.
+func BenchmarkIngestCoded(b *testing.B) {
+	items := dbtest.Items(10000, benchDim, 2)
+	for i := range items {
+		items[i].ID = "n" + items[i].ID
+	}
+	for b.Loop() {
+		b.StopTimer()
+		d := coded(b, 1)
+		b.StartTimer()
+		_, err := d.Ingest(ctx, itemSeq(items))
+		dbtest.Must(b, err)
+		dbtest.Must(b, d.Close())
+	}
+}
+
 // BenchmarkGet reads one item by its id, warm, on one goroutine.
 func BenchmarkGet(b *testing.B) {
 	d, err := db.Create(ctx, filepath.Join(b.TempDir(), "db"), nil)

@@ -215,6 +215,9 @@ func (s *source) eachCoded(ctx context.Context, f index.Filter, yield func(index
 			return yield(index.Coded{Ord: ord, Code: c}), nil
 		})
 	}
+	if f.GetCardinality() <= fewCodes {
+		return s.getCodes(ctx, f, yield)
+	}
 	span := kv.SpanCodes(s.model.number)
 	it, err := s.r.Iter(span.Lower, span.Upper)
 	if err != nil {
@@ -248,6 +251,31 @@ func (s *source) eachCoded(ctx context.Context, f index.Filter, yield func(index
 		}
 	}
 	return nil
+}
+
+// fewCodes is up to how many codes are got one by one, which takes longer for each and needs no cursor.
+const fewCodes = 64
+
+// getCodes is eachCoded for few.
+func (s *source) getCodes(ctx context.Context, f index.Filter, yield func(index.Coded) bool) error {
+	c := index.Coded{}
+	for _, ord := range f.ToArray() {
+		c.Ord = ord
+		ok, err := s.r.View(kv.KeyCode(s.model.number, ord), func(v []byte) (err error) {
+			c.Code.Latents, c.Code.Acts, err = kv.DecodeCode(c.Code.Latents[:0], c.Code.Acts[:0], v)
+			return err
+		})
+		if err == nil && !ok {
+			err = kv.Corruptf("ordinal %d has no code", ord)
+		}
+		if err != nil {
+			return fmt.Errorf("code of ordinal %d: %w", ord, err)
+		}
+		if !yield(c) {
+			return nil
+		}
+	}
+	return ctx.Err()
 }
 
 type statsKey struct{ latent uint32 }

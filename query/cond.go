@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -125,6 +126,11 @@ func (f *fires) set(ctx context.Context, r *run) (*roaring.Bitmap, error) {
 }
 
 func (f *fires) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
+	return f.best(ctx, r, within, math.MaxInt)
+}
+
+// best is hits of which only those are wanted that may be among the k of largest score, or tie with the last of them.
+func (f *fires) best(ctx context.Context, r *run, within *roaring.Bitmap, k int) ([]hit, error) {
 	wanted := within
 	if f.threshold != nil && f.threshold.Percent {
 		wanted = nil // the largest activation is that of all items
@@ -137,6 +143,9 @@ func (f *fires) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit
 		if found, err = f.passing(ctx, r, found); err != nil {
 			return nil, err
 		}
+	}
+	if k < len(found) && wanted == within && f.weight > 0 {
+		found = sparse.Contenders(found, k)
 	}
 	hits := make([]hit, 0, len(found))
 	for _, b := range found {

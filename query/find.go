@@ -30,13 +30,13 @@ func (f *find) plan(t *tree) {
 
 func (f *find) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	r.why = f.tails.with.why
-	hits, err := findHits(ctx, r, f.cond, nil)
-	if err != nil {
-		return err
-	}
 	top := f.tails.top
 	if top == 0 && f.cond.scores() {
 		top = defaultTop
+	}
+	hits, err := f.hits(ctx, r, top)
+	if err != nil {
+		return err
 	}
 	best, err := f.tails.rank(ctx, r, f.cond, hits, top)
 	if err != nil {
@@ -48,6 +48,15 @@ func (f *find) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 		return explainScore(r, code, sum)
 	}
 	return yieldImages(ctx, r, best, f.tails, why, yield)
+}
+
+// hits returns the hits of the condition: of a concept alone, asked for its best rows, only those that may be among them.
+func (f *find) hits(ctx context.Context, r *run, top int) ([]hit, error) {
+	alone, is := f.cond.(*fires)
+	if o := f.tails.order; is && !r.why && (o.field == "" || o.field == "score" && o.desc) {
+		return alone.best(ctx, r, nil, f.tails.offset+top)
+	}
+	return findHits(ctx, r, f.cond, nil)
 }
 
 // tails are the phrases behind a statement, as far as they are answered.

@@ -3,6 +3,7 @@ package sparse
 import (
 	"context"
 	"math/bits"
+	"slices"
 
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/internal/vec"
@@ -142,6 +143,15 @@ func (a *Accumulator) offer(b Bound, f index.Filter) {
 }
 
 func (a *Accumulator) collect() {
+	n := 0
+	for _, c := range a.blocks {
+		if c != nil {
+			for _, word := range c.touched {
+				n += bits.OnesCount64(word)
+			}
+		}
+	}
+	a.out = slices.Grow(a.out, n)
 	for n, c := range a.blocks {
 		if c == nil {
 			continue
