@@ -89,6 +89,7 @@ type Item struct {
 	Norm  float32 // of the vector as it came
 	Added int64   // Unix milliseconds of the first put
 	Thumb bool    // there is a thumbnail
+	Block bool    // the vector lies in a block
 	Meta  []byte  // encoded metadata, nil for none
 
 	// Old: the record is one of format 1. Thumb and Meta are not in it: look under KeyThumb and KeyMeta.
@@ -98,7 +99,13 @@ type Item struct {
 // newRecord is set in an item record's time from format 2 on; times before the year 292 million leave it clear.
 const newRecord = 1 << 63
 
-// AppendItem appends norm, time with newRecord, id (length, bytes), whether there is a thumbnail, and the metadata.
+// Flags of an item record.
+const (
+	flagThumb = 1 << iota
+	flagBlock // from format 3 on
+)
+
+// AppendItem appends norm, time with newRecord, id (length, bytes), flags, and the metadata.
 // An old item is written as format 1 did: norm, time, id.
 func AppendItem(dst []byte, it Item) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(it.Norm))
@@ -107,7 +114,7 @@ func AppendItem(dst []byte, it Item) []byte {
 		return append(dst, it.ID...)
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(it.Added)|newRecord)
-	dst = append(appendText(dst, it.ID), boolByte(it.Thumb))
+	dst = append(appendText(dst, it.ID), boolByte(it.Thumb)*flagThumb|boolByte(it.Block)*flagBlock)
 	return append(dst, it.Meta...)
 }
 
@@ -124,11 +131,11 @@ func DecodeItem(v []byte) (Item, error) {
 	} else {
 		r := reader{v: v[12:]}
 		it.ID = r.text()
-		thumb := r.bytes(1)
-		if r.bad || it.ID == "" || thumb[0] > 1 {
+		flags := r.bytes(1)
+		if r.bad || it.ID == "" || flags[0] > flagThumb|flagBlock {
 			return Item{}, Corruptf("item record %.40x of %d bytes", v, len(v))
 		}
-		it.Thumb = thumb[0] == 1
+		it.Thumb, it.Block = flags[0]&flagThumb != 0, flags[0]&flagBlock != 0
 		if len(r.v) > 0 {
 			it.Meta = r.v
 		}

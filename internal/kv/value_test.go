@@ -21,6 +21,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3}))
 	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3, Old: true}))
 	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3, Thumb: true, Meta: AppendMeta(nil, everyType())}))
+	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3, Block: true}))
+	f.Add(AppendVector(AppendBlock(nil, 5), []float32{1, 2, 3, 4}))
 	f.Add(AppendRangeSum(nil, RangeSum{Keys: -2, Digest: 1 << 63}))
 	f.Add(AppendSeq(nil, 1<<40))
 	f.Add(AppendCode(nil, []uint32{0, 5, 900}, []float32{1, 2, 3}))
@@ -73,6 +75,13 @@ func FuzzDecode(f *testing.F) {
 		if want := plainVector(v); len(v)%4 == 0 && (err == nil) != (want != nil) || err == nil && !slices.Equal(x, want) {
 			t.Errorf("vector %x reads as %v (%v), number by number as %v", v, x, err, want)
 		}
+		for _, dim := range []int{1, 2, 3, 512, 1 << 16} {
+			block, err := DecodeBlock(v, dim)
+			check("block of vectors", err, func() any { return block }, block)
+			if err == nil && !bytes.Equal(plainBlock(block, dim), v) {
+				t.Errorf("block %x of vectors of %d numbers reads as %x", v, dim, plainBlock(block, dim))
+			}
+		}
 		err = EachPosting(0, v, func(uint32, float32) bool { return true })
 		check("postings", err, func() any { return nil }, nil)
 		_, _, err = DecodeField(v)
@@ -80,6 +89,15 @@ func FuzzDecode(f *testing.F) {
 		_, err = Last(v)
 		check("number", err, func() any { return nil }, nil)
 	})
+}
+
+// plainBlock writes a block again row by row.
+func plainBlock(b VectorBlock, dim int) []byte {
+	v := AppendBlock(nil, b.Mask())
+	for place := range VectorRows(dim) {
+		v = append(v, b.Row(place)...)
+	}
+	return v
 }
 
 func sameMeta(t *testing.T, b []byte) bool {
