@@ -167,6 +167,7 @@ type writer struct {
 	lists  map[list][]byte        // changes of posting blocks, gathered so that each block is merged once
 	counts map[string]int64       // changes of the field catalogue, likewise
 	sums   map[uint32]kv.RangeSum // changes of range sums, likewise
+	filling
 }
 
 // update runs f as the only writer and commits what f put into the batch; nothing is written if f fails.

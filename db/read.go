@@ -153,9 +153,40 @@ type stored struct {
 	thumb []byte
 }
 
+// loose returns what lies under the key of the row's vector, nil if its vector is in a block.
+func (s stored) loose() []byte {
+	if s.rec.Block {
+		return nil
+	}
+	return kv.AppendVector(nil, s.vec)
+}
+
 // viewer is what reads single keys: a snapshot, or a kv.Viewer of the store as it is now.
 type viewer interface {
 	View(key []byte, f func(value []byte) error) (ok bool, err error)
+}
+
+// wary is a viewer that does not read again, at once, what could not be read: on a damaged block of a table the engine tries all bits for
+// the one that was flipped, and the next items may lie in the same.
+type wary struct {
+	viewer
+	key []byte
+	err error // of the last read that failed
+}
+
+func (w *wary) View(key []byte, f func(value []byte) error) (ok bool, err error) {
+	if w.err != nil && bytes.Equal(key, w.key) {
+		return false, w.err
+	}
+	read := false
+	ok, err = w.viewer.View(key, func(v []byte) error {
+		read = true
+		return f(v)
+	})
+	if err != nil && !read {
+		w.key, w.err = bytes.Clone(key), err
+	}
+	return ok, err
 }
 
 // valueOf returns a copy of the value under key, and whether there is one.
@@ -198,14 +229,7 @@ func readRow(r viewer, ord uint32, dim int) (s stored, err error) {
 	if !ok {
 		return s, kv.Corruptf("ordinal %d has no item record", ord)
 	}
-	ok, err = r.View(kv.KeyVector(ord), func(v []byte) (err error) {
-		s.vec, err = kv.DecodeVector(nil, v, dim)
-		return err
-	})
-	if err == nil && !ok {
-		err = kv.Corruptf("ordinal %d has no vector", ord)
-	}
-	if err != nil {
+	if s.vec, err = readVector(r, ord, s.rec.Block, dim); err != nil {
 		return s, err
 	}
 	if s.rec.Thumb {
@@ -252,11 +276,11 @@ func (s *Snapshot) rows(ctx context.Context) iter.Seq2[stored, error] {
 }
 
 func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
-	vectors, err := s.follow(kv.SpanVectors())
+	all, err := s.followVectors(0)
 	if err != nil {
 		return err
 	}
-	defer vectors.it.Close()
+	defer all.close()
 	thumbs, err := s.follow(kv.SpanThumbs())
 	if err != nil {
 		return err
@@ -275,7 +299,7 @@ func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
 		if err != nil {
 			return err
 		}
-		r, err := s.assemble(ord, p.Value, vectors, thumbs)
+		r, err := s.assemble(ord, p.Value, all, thumbs)
 		if err != nil {
 			return fmt.Errorf("ordinal %d: %w", ord, err)
 		}
@@ -286,7 +310,7 @@ func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
 	return nil
 }
 
-func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, thumbs *follower) (r stored, err error) {
+func (s *Snapshot) assemble(ord uint32, rec []byte, all *vectors, thumbs *follower) (r stored, err error) {
 	r.ord = ord
 	if r.rec, err = kv.DecodeItem(rec); err != nil {
 		return r, err
@@ -296,12 +320,9 @@ func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, thumbs *follower) (
 			return r, err
 		}
 	}
-	v, ok, err := vectors.at(ord)
+	v, err := all.at(ord, r.rec.Block)
 	if err != nil {
 		return r, err
-	}
-	if !ok {
-		return r, kv.Corruptf("no vector")
 	}
 	if r.vec, err = kv.DecodeVector(nil, v, s.Dim()); err != nil {
 		return r, err
@@ -309,10 +330,11 @@ func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, thumbs *follower) (
 	if !r.rec.Thumb {
 		return r, nil
 	}
-	if v, ok, err = thumbs.at(ord); err == nil && !ok {
+	thumb, ok, err := thumbs.at(ord)
+	if err == nil && !ok {
 		err = kv.Corruptf("no thumbnail")
 	}
-	r.thumb = bytes.Clone(v)
+	r.thumb = bytes.Clone(thumb)
 	return r, err
 }
 
@@ -328,6 +350,15 @@ func (s *Snapshot) follow(span kv.Span) (*follower, error) {
 		return nil, err
 	}
 	return &follower{it: it, here: it.First()}, nil
+}
+
+// next returns the ordinal where the cursor stands; ok is false at the end.
+func (f *follower) next() (ord uint32, ok bool, err error) {
+	if !f.here {
+		return 0, false, f.it.Err()
+	}
+	ord, err = kv.Last(f.it.Pair().Key)
+	return ord, err == nil, err
 }
 
 // at returns the value under ord, valid until the next call.
@@ -358,22 +389,14 @@ func (d *DB) Vectors(ctx context.Context) iter.Seq2[[]float32, error] {
 func (s *Snapshot) Vectors(ctx context.Context) iter.Seq2[[]float32, error] {
 	return func(yield func([]float32, error) bool) {
 		buf := make([]float32, 0, s.Dim())
-		n := 0
-		for p, err := range s.r.Range(kv.SpanVectors().Lower, kv.SpanVectors().Upper) {
-			if err == nil && n%256 == 0 {
-				err = ctx.Err()
+		err := s.eachVector(ctx, 0, func(ord uint32, v []byte) (_ bool, err error) {
+			if buf, err = kv.DecodeVector(buf[:0], v, s.Dim()); err != nil {
+				return false, fmt.Errorf("ordinal %d: %w", ord, err)
 			}
-			if err == nil {
-				buf, err = kv.DecodeVector(buf[:0], p.Value, s.Dim())
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			n++
-			if !yield(buf, nil) {
-				return
-			}
+			return yield(buf, nil), nil
+		})
+		if err != nil {
+			yield(nil, err)
 		}
 	}
 }

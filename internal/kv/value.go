@@ -9,7 +9,7 @@ import (
 // Numbers in values are little-endian; "uvarint" and "varint" are those of encoding/binary.
 
 // Format is the version of everything in this room and in db/FORMAT.md.
-const Format = 2
+const Format = 3
 
 const formatMagic = "saedb"
 
