@@ -12,11 +12,12 @@ import (
 
 // DB is one open database. Its methods may be called by many goroutines at once.
 type DB struct {
-	dir   string
-	opts  *Options
-	store *kv.Store
-	write chan struct{} // holds one token: whoever takes it may write
-	now   now           // the newest commit, for readers that need no snapshot
+	dir    string
+	opts   *Options
+	store  *kv.Store
+	write  chan struct{} // holds one token: whoever takes it may write
+	now    now           // the newest commit, for readers that need no snapshot
+	places places        // for the same
 
 	rows     atomic.Pointer[rowsFile] // the derived file in use; nil: none
 	deriving sync.Mutex               // held while one is made

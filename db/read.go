@@ -101,36 +101,59 @@ func (d *DB) getNow(ctx context.Context, id string) (it Item, err error, ok bool
 	if !ok {
 		return it, nil, false
 	}
-	err = d.store.Now(func(v kv.Viewer) error {
-		it, err = get(ctx, v, id, int(h.state.Dim))
+	p, known := d.places.get(turn, id)
+	err = d.store.Now(func(v kv.Viewer) (err error) {
+		if !known || ctx.Err() != nil {
+			if p, err = find(ctx, v, id); err != nil {
+				return err
+			}
+		}
+		it, err = p.item(v, int(h.state.Dim))
 		return err
 	})
-	return it, err, d.now.still(turn)
+	ok = d.now.still(turn)
+	if ok && err == nil && !known {
+		d.places.put(turn, id, p)
+	}
+	return it, err, ok
 }
 
 // Get returns the item with this id, or ErrNotFound.
 func (s *Snapshot) Get(ctx context.Context, id string) (Item, error) {
-	return get(ctx, s.r, id, s.Dim())
-}
-
-func get(ctx context.Context, r viewer, id string, dim int) (Item, error) {
-	if err := ctx.Err(); err != nil {
+	p, err := find(ctx, s.r, id)
+	if err != nil {
 		return Item{}, err
 	}
-	ord, ok, err := ordOf(r, id)
+	return p.item(s.r, s.Dim())
+}
+
+// find returns where an item is, or ErrNotFound.
+func find(ctx context.Context, r viewer, id string) (p place, err error) {
+	err = ctx.Err()
+	var ok bool
+	if err == nil {
+		p.ord, ok, err = ordOf(r, id)
+	}
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
-	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", id, err)
+	if err == nil {
+		p.rec, err = itemAt(r, p.ord)
 	}
-	row, err := readRow(r, ord, dim)
 	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", id, err)
+		return place{}, fmt.Errorf("get %q: %w", id, err)
 	}
-	it, err := item(row)
+	return p, nil
+}
+
+// item reads what is not in the record.
+func (p place) item(r viewer, dim int) (it Item, err error) {
+	row, err := p.row(r, dim)
+	if err == nil {
+		it, err = item(row)
+	}
 	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", id, err)
+		return Item{}, fmt.Errorf("get %q: %w", p.rec.ID, err)
 	}
 	return it, nil
 }
@@ -220,22 +243,32 @@ func completeItem(r viewer, ord uint32, rec *kv.Item) (err error) {
 	return err
 }
 
-func readRow(r viewer, ord uint32, dim int) (s stored, err error) {
-	s.ord = ord
+// itemAt is readItem of an ordinal that must be an item's.
+func itemAt(r viewer, ord uint32) (kv.Item, error) {
+	rec, ok, err := readItem(r, ord)
+	if err == nil && !ok {
+		err = kv.Corruptf("ordinal %d has no item record", ord)
+	}
+	return rec, err
+}
+
+func readRow(r viewer, ord uint32, dim int) (stored, error) {
+	rec, err := itemAt(r, ord)
+	if err != nil {
+		return stored{ord: ord}, err
+	}
+	return place{ord, rec}.row(r, dim)
+}
+
+// row reads the vector, and the thumbnail if there is one.
+func (p place) row(r viewer, dim int) (s stored, err error) {
+	s.ord, s.rec = p.ord, p.rec
+	if s.vec, err = readVector(r, p.ord, p.rec.Block, dim); err != nil || !p.rec.Thumb {
+		return s, err
+	}
 	var ok bool
-	if s.rec, ok, err = readItem(r, ord); err != nil {
-		return s, err
-	}
-	if !ok {
-		return s, kv.Corruptf("ordinal %d has no item record", ord)
-	}
-	if s.vec, err = readVector(r, ord, s.rec.Block, dim); err != nil {
-		return s, err
-	}
-	if s.rec.Thumb {
-		if s.thumb, ok, err = valueOf(r, kv.KeyThumb(ord)); err == nil && !ok {
-			err = kv.Corruptf("ordinal %d has no thumbnail, its record says it has", ord)
-		}
+	if s.thumb, ok, err = valueOf(r, kv.KeyThumb(p.ord)); err == nil && !ok {
+		err = kv.Corruptf("ordinal %d has no thumbnail, its record says it has", p.ord)
 	}
 	return s, err
 }

@@ -61,10 +61,7 @@ func readVector(r viewer, ord uint32, inBlock bool, dim int) (x []float32, err e
 
 // vector returns the vector of an ordinal that must be an item's.
 func (s *Snapshot) vector(ord uint32) ([]float32, error) {
-	rec, ok, err := readItem(s.r, ord)
-	if err == nil && !ok {
-		err = kv.Corruptf("ordinal %d has no item record", ord)
-	}
+	rec, err := itemAt(s.r, ord)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package kv
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 )
 
 // Numbers in values are little-endian; "uvarint" and "varint" are those of encoding/binary.
@@ -144,44 +143,6 @@ func DecodeItem(v []byte) (Item, error) {
 		return Item{}, Corruptf("item %q: norm %v", it.ID, it.Norm)
 	}
 	return it, nil
-}
-
-// AppendVector appends the numbers as f32.
-func AppendVector(dst []byte, x []float32) []byte {
-	dst = slices.Grow(dst, 4*len(x))
-	for _, f := range x {
-		dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(f))
-	}
-	return dst
-}
-
-// DecodeVector appends dim numbers to dst.
-func DecodeVector(dst []float32, v []byte, dim int) ([]float32, error) {
-	if len(v) != 4*dim {
-		return dst, Corruptf("vector of %d bytes, want %d", len(v), 4*dim)
-	}
-	n := len(dst)
-	dst = slices.Grow(dst, dim)[:n+dim]
-	// Two numbers at a time: adding 1 to an exponent of all ones, which infinity and NaN have, reaches the sign's bit.
-	const exponents, one, signs = 0x7f800000_7f800000, 0x00800000_00800000, 0x80000000_80000000
-	odd := uint64(0)
-	out := dst[n:]
-	for len(out) >= 2 && len(v) >= 8 {
-		two := binary.LittleEndian.Uint64(v)
-		odd |= two&exponents + one
-		out[0], out[1] = math.Float32frombits(uint32(two)), math.Float32frombits(uint32(two>>32))
-		out, v = out[2:], v[8:]
-	}
-	for i := range out {
-		bits := binary.LittleEndian.Uint32(v[4*i:])
-		odd |= uint64(bits)&exponents + one
-		out[i] = math.Float32frombits(bits)
-	}
-	if odd&signs != 0 {
-		i := slices.IndexFunc(dst[n:], func(f float32) bool { return f-f != 0 })
-		return dst[:n], Corruptf("vector: element %d is %v", i, dst[n+i])
-	}
-	return dst, nil
 }
 
 // AppendCode appends a code: the number of latents (uvarint), the first latent and then the steps from one to the

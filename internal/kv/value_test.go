@@ -201,7 +201,7 @@ func plainVector(v []byte) []float32 {
 // TestDecodeVectorKnowsOddNumbers at every place of vectors of even and odd length.
 func TestDecodeVectorKnowsOddNumbers(t *testing.T) {
 	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), math.Float32frombits(0xff800001)}
-	for _, n := range []int{1, 2, 3, 8, 9} {
+	for _, n := range []int{1, 2, 3, 4, 7, 8, 9, 16, 21} {
 		for at := range n {
 			x := make([]float32, n)
 			for i := range x {
@@ -218,4 +218,47 @@ func TestDecodeVectorKnowsOddNumbers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestVectorAgainstNumberByNumber: what is copied in one piece is what is written and read number by number, for every short length.
+func TestVectorAgainstNumberByNumber(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for n := range 40 {
+		x, back := make([]float32, n), make([]float32, n)
+		for i := range x {
+			x[i] = rng.Float32() - 0.5
+		}
+		v := AppendVector([]byte("head"), x)
+		if want := appendPlain([]byte("head"), x); !bytes.Equal(v, want) {
+			t.Errorf("%v is %x, want %x", x, v, want)
+		}
+		decodePlain(back, v[4:])
+		got, err := DecodeVector([]float32{7}, v[4:], n)
+		if err != nil || !slices.Equal(got[1:], back) || !slices.Equal(back, x) {
+			t.Errorf("%v reads as %v, number by number as %v (%v)", x, got, back, err)
+		}
+	}
+}
+
+func BenchmarkVector(b *testing.B) {
+	x := make([]float32, 512)
+	for i := range x {
+		x[i] = float32(i) / 512
+	}
+	v := AppendVector(nil, x)
+	b.Run("append", func(b *testing.B) {
+		for b.Loop() {
+			v = AppendVector(v[:0], x)
+		}
+		b.SetBytes(2048)
+	})
+	b.Run("decode", func(b *testing.B) {
+		for b.Loop() {
+			var err error
+			if x, err = DecodeVector(x[:0], v, 512); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.SetBytes(2048)
+	})
 }
