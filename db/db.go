@@ -166,7 +166,7 @@ type writer struct {
 	b *kv.Batch
 	heading
 	lists  map[list][]byte        // changes of posting blocks, gathered so that each block is merged once
-	counts map[string]int64       // changes of the field catalogue, likewise
+	counts map[fieldType]int64    // changes of the field catalogue, likewise
 	sums   map[uint32]kv.RangeSum // changes of range sums, likewise
 	filling
 }
@@ -202,7 +202,7 @@ func (d *DB) apply(ctx context.Context, f func(*writer) error) (wait func() erro
 	defer r.Close()
 	w := &writer{
 		d: d, r: r, b: d.store.Batch(), heading: *d.now.heading.Load(),
-		lists: map[list][]byte{}, counts: map[string]int64{}, sums: map[uint32]kv.RangeSum{},
+		lists: map[list][]byte{}, counts: map[fieldType]int64{}, sums: map[uint32]kv.RangeSum{},
 	}
 	if err := f(w); err != nil {
 		w.b.Close()
@@ -237,7 +237,7 @@ func (w *writer) merge() {
 	w.mergeLists()
 	for k, n := range w.counts {
 		if n != 0 {
-			w.b.Merge([]byte(k), kv.AppendCounter(nil, n))
+			w.b.Merge(kv.KeyField(k.field, k.t), kv.AppendCounter(nil, n))
 		}
 	}
 	for block, sum := range w.sums {

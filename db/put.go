@@ -280,11 +280,13 @@ func (w *writer) touch(ord uint32) {
 
 // reindex moves the item's entries in the metadata index and the field catalogue from old to new metadata.
 func (w *writer) reindex(id string, ord uint32, old, new map[string]any, isNew bool) {
-	have := map[string]bool{}
-	if !isNew {
-		have = indexKeys(id, old, ord)
+	w.recount(old, -1)
+	w.recount(new, 1)
+	if isNew {
+		eachIndexKey(id, new, ord, func(k []byte) { w.b.Set(k, nil) })
+		return
 	}
-	want := indexKeys(id, new, ord)
+	have, want := indexKeys(id, old, ord), indexKeys(id, new, ord)
 	for k := range have {
 		if !want[k] {
 			w.b.Delete([]byte(k))
@@ -295,15 +297,13 @@ func (w *writer) reindex(id string, ord uint32, old, new map[string]any, isNew b
 			w.b.Set([]byte(k), nil)
 		}
 	}
-	w.recount(fieldKeys(old), fieldKeys(new))
 }
 
-func (w *writer) recount(old, new map[string]bool) {
-	for k := range old {
-		w.counts[k]--
-	}
-	for k := range new {
-		w.counts[k]++
+// recount adds n to the counters of the field catalogue that count an item with this metadata.
+func (w *writer) recount(meta map[string]any, n int64) {
+	for field, v := range meta {
+		t, _ := kv.TypeOf(v)
+		w.counts[fieldType{field, t}] += n
 	}
 }
 
@@ -328,7 +328,7 @@ func (w *writer) delete(id string) (bool, error) {
 	for k := range indexKeys(id, meta, ord) {
 		w.b.Delete([]byte(k))
 	}
-	w.recount(fieldKeys(meta), nil)
+	w.recount(meta, -1)
 	w.b.Delete(kv.KeyID(id))
 	w.keep(ord, kv.KeyItem(ord), kv.AppendItem(nil, old.rec), nil)
 	if !old.rec.Block { // else it stays in its block, dead
