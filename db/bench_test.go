@@ -142,22 +142,61 @@ func BenchmarkIngestCoded(b *testing.B) {
 	}
 }
 
-// BenchmarkGet reads one item by its id, warm, on one goroutine.
-func BenchmarkGet(b *testing.B) {
+// compacted makes a database of the measured rows in a folder of b's, compacted.
+func compacted(b *testing.B) (*db.DB, []db.Item) {
+	b.Helper()
 	d, err := db.Create(ctx, filepath.Join(b.TempDir(), "db"), nil)
 	dbtest.Must(b, err)
-	defer d.Close()
+	b.Cleanup(func() { dbtest.Must(b, d.Close()) })
 	items := dbtest.Items(benchRows, benchDim, 1)
 	_, err = d.Ingest(ctx, itemSeq(items))
 	dbtest.Must(b, err)
 	_, _, err = d.Compact(ctx)
 	dbtest.Must(b, err)
-	i := 0
-	for b.Loop() {
-		_, err := d.Get(ctx, items[i*7919%1000].ID)
-		dbtest.Must(b, err)
-		i++
+	return d, items
+}
+
+// BenchmarkGet reads one item by its id, warm, on one goroutine: some thousand again and again, or any of all.
+func BenchmarkGet(b *testing.B) {
+	d, items := compacted(b)
+	for _, c := range []struct {
+		name string
+		of   int
+	}{{"thousand", 1000}, {"all", benchRows}} {
+		b.Run(c.name, func(b *testing.B) {
+			i := 0
+			for b.Loop() {
+				_, err := d.Get(ctx, items[i*7919%c.of].ID)
+				dbtest.Must(b, err)
+				i++
+			}
+		})
 	}
+	b.Run("snapshot", func(b *testing.B) { // it keeps no records
+		s, err := d.Snapshot()
+		dbtest.Must(b, err)
+		defer s.Close()
+		i := 0
+		for b.Loop() {
+			_, err := s.Get(ctx, items[i*7919%benchRows].ID)
+			dbtest.Must(b, err)
+			i++
+		}
+	})
+}
+
+// BenchmarkScan reads all vectors of the store in their order, warm.
+func BenchmarkScan(b *testing.B) {
+	d, _ := compacted(b)
+	for b.Loop() {
+		for _, err := range d.Vectors(ctx) {
+			dbtest.Must(b, err)
+		}
+	}
+	b.SetBytes(benchRows * benchDim * 4)
+	st, err := d.Stats(ctx)
+	dbtest.Must(b, err)
+	b.ReportMetric(float64(st.Bytes)/benchRows, "B/item")
 }
 
 // quiet is a logger that says nothing.

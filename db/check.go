@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"math"
+	"math/bits"
 
 	"github.com/saedb/saedb/internal/kv"
 )
@@ -31,8 +32,8 @@ func (d *DB) Check(ctx context.Context) iter.Seq[error] {
 // Check is DB.Check of the snapshot.
 func (s *Snapshot) Check(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
-		c := &checker{s: s, ctx: ctx, yield: yield, seed: maphash.MakeSeed()}
-		for _, step := range []func() error{c.keys, c.ranges, c.items, c.parts, c.index, c.models, c.vocabulary, c.clusters, c.derived} {
+		c := &checker{s: s, r: &wary{viewer: s.r}, ctx: ctx, yield: yield, seed: maphash.MakeSeed()}
+		for _, step := range []func() error{c.keys, c.ranges, c.items, c.parts, c.blocks, c.index, c.models, c.vocabulary, c.clusters, c.derived} {
 			if err := step(); err != nil && !c.stopped {
 				c.report("%w", err)
 			}
@@ -46,6 +47,7 @@ func (s *Snapshot) Check(ctx context.Context) iter.Seq[error] {
 // checker is one run of Check. Its steps return the errors that end a step; the faults go to report.
 type checker struct {
 	s       *Snapshot
+	r       viewer // of s
 	ctx     context.Context
 	yield   func(error) bool
 	seed    maphash.Seed
@@ -93,12 +95,12 @@ func (c *checker) keys() error {
 	})
 }
 
-// ranges adds up the items, vectors and thumbnails of each range of ordinals and compares with the stored sums.
+// ranges adds up the items, vectors, blocks and thumbnails of each range of ordinals and compares with the stored sums.
 func (c *checker) ranges() error {
 	if _, kept, err := c.s.r.Get(kv.KeyRanges()); err != nil || !kept {
 		return err // a database of format 1 that was not upgraded
 	}
-	want, err := sumRanges(c.scan)
+	want, err := sumRanges(c.s.Dim(), c.scan)
 	if err != nil {
 		return err
 	}
@@ -130,9 +132,9 @@ func (c *checker) rangeFault(block uint32, sum kv.RangeSum, want map[uint32]kv.R
 	delete(want, block)
 	first := uint64(block) * kv.BlockRows
 	if sum.Keys != have.Keys {
-		return c.fault("ordinals %d to %d: %d items, vectors and thumbnails were stored, %d are there", first, first+kv.BlockRows-1, sum.Keys, have.Keys)
+		return c.fault("ordinals %d to %d: %d items, vectors, blocks and thumbnails were stored, %d are there", first, first+kv.BlockRows-1, sum.Keys, have.Keys)
 	}
-	return c.fault("ordinals %d to %d: an item, vector or thumbnail is not what was stored", first, first+kv.BlockRows-1)
+	return c.fault("ordinals %d to %d: an item, vector, block or thumbnail is not what was stored", first, first+kv.BlockRows-1)
 }
 
 // items walks the item records: id and ordinal name each other, the ordinal was given out, the index has the entries.
@@ -173,7 +175,7 @@ func (c *checker) items() error {
 }
 
 func (c *checker) item(ord uint32) bool {
-	r, err := readRow(c.s.r, ord, c.s.Dim())
+	r, err := readRow(c.r, ord, c.s.Dim())
 	if err != nil {
 		return c.report("ordinal %d: %w", ord, err)
 	}
@@ -210,7 +212,7 @@ func (c *checker) parts() error {
 			return err
 		}
 	}
-	for _, span := range []kv.Span{kv.SpanMeta(), kv.SpanThumbs()} {
+	for _, span := range []kv.Span{kv.SpanVectors(), kv.SpanMeta(), kv.SpanThumbs()} {
 		if err := c.declared(span); err != nil {
 			return err
 		}
@@ -218,7 +220,7 @@ func (c *checker) parts() error {
 	return nil
 }
 
-// declared reports metadata and thumbnails that their item's record does not have or has itself.
+// declared reports vectors, metadata and thumbnails of which their item's record says that there are none, or that they are elsewhere.
 func (c *checker) declared(span kv.Span) error {
 	return c.scan(span, func(p kv.Pair) bool {
 		ord, err := kv.Last(p.Key)
@@ -226,10 +228,40 @@ func (c *checker) declared(span kv.Span) error {
 			return true // owned has reported it
 		}
 		rec, ok, err := readItem(c.s.r, ord)
-		if err != nil || !ok || rec.Old || p.Key[0] == kv.KeyThumb(0)[0] && rec.Thumb {
+		if err != nil || !ok || rec.Old {
 			return true // items and owned report what is wrong
 		}
+		switch p.Key[0] {
+		case kv.KeyVector(0)[0]:
+			if !rec.Block {
+				return true
+			}
+			return c.fault("item %q: key %x is there, its record says that its vector is in a block", rec.ID, p.Key)
+		case kv.KeyThumb(0)[0]:
+			if rec.Thumb {
+				return true
+			}
+		}
 		return c.fault("item %q: key %x is there, its record knows nothing of it", rec.ID, p.Key)
+	})
+}
+
+// blocks reports blocks of vectors that cannot be read, and rows of ordinals that were never given out. Rows of no item, or of one whose
+// vector is elsewhere, are dead and no fault.
+func (c *checker) blocks() error {
+	rows := uint64(kv.VectorRows(c.s.Dim()))
+	return c.scan(kv.SpanBlocks(), func(p kv.Pair) bool {
+		n, err := kv.Last(p.Key)
+		if err != nil {
+			return c.report("%w", err)
+		}
+		first := uint64(n) * rows
+		b, err := kv.DecodeBlock(p.Value, c.s.Dim())
+		if err != nil {
+			return c.report("block %d of vectors, of ordinals %d to %d: %w", n, first, first+rows-1, err)
+		}
+		last := first + uint64(bits.Len32(b.Mask())) - 1
+		return last < uint64(c.s.state.Next) || c.fault("block %d of vectors has ordinal %d, the next to give is %d", n, last, c.s.state.Next)
 	})
 }
 
@@ -375,10 +407,13 @@ func (c *checker) derived() error {
 			}
 			row := f.vector[i*int(f.Dim) : (i+1)*int(f.Dim)]
 			same := false
-			_, err := c.s.r.View(kv.KeyVector(ord), func(v []byte) error {
-				same = bytes.Equal(v, kv.AppendVector(nil, row))
-				return nil
-			})
+			rec, there, err := readItem(c.r, ord)
+			if err == nil && there {
+				err = viewVector(c.r, ord, rec.Block, c.s.Dim(), func(v []byte) error {
+					same = bytes.Equal(v, kv.AppendVector(nil, row))
+					return nil
+				})
+			}
 			if err != nil || !same && !c.fault("derived file: row of ordinal %d is not the vector", ord) {
 				return err
 			}

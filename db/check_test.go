@@ -31,7 +31,7 @@ func TestCheckFinds(t *testing.T) {
 		{"vector short", func(b *kv.Batch) { b.Set(kv.KeyVector(2), []byte{1, 2, 3, 4}) }, "vector of 4 bytes, want 24"},
 		{"vector long", func(b *kv.Batch) { b.Set(kv.KeyVector(2), kv.AppendVector(nil, []float32{1, 1, 0, 0, 0, 0})) }, "norm 1.41"},
 		{"vector of nobody", func(b *kv.Batch) { b.Set(kv.KeyVector(99), kv.AppendVector(nil, make([]float32, 6))) }, "vector of ordinal 99"},
-		{"metadata", spoilMeta, "metadata of 0 fields"},
+		{"metadata", func(b *kv.Batch) { spoilMeta(b, false) }, "metadata of 0 fields"},
 		{"other metadata", func(b *kv.Batch) {
 			b.Set(kv.KeyItem(2), kv.AppendItem(nil, kv.Item{ID: "i0002", Norm: 1, Meta: kv.AppendMeta(nil, map[string]any{"meta.x": "y"})}))
 		}, "the metadata index lacks"},
@@ -44,10 +44,10 @@ func TestCheckFinds(t *testing.T) {
 			for _, k := range [][]byte{kv.KeyItem(19), kv.KeyVector(19), kv.KeyID("i0019")} {
 				b.Delete(k)
 			}
-		}, "ordinals 0 to 32767: 40 items, vectors and thumbnails were stored, 38 are there"},
+		}, "ordinals 0 to 32767: 40 items, vectors, blocks and thumbnails were stored, 38 are there"},
 		{"another norm", func(b *kv.Batch) {
 			b.Set(kv.KeyItem(2), kv.AppendItem(nil, kv.Item{ID: "i0002", Norm: 7}))
-		}, "an item, vector or thumbnail is not what was stored"},
+		}, "an item, vector, block or thumbnail is not what was stored"},
 		{"index entry too many", func(b *kv.Batch) { b.Set(kv.KeyIndex("meta.year", int64(3), 2), nil) }, `meta.year = 3 for ordinal 2, item "i0002"`},
 		{"field count", func(b *kv.Batch) { b.Merge(kv.KeyField("meta.year", kv.Int), kv.AppendCounter(nil, 2)) }, "the catalogue counts 22 items, there are 20"},
 		{"live count", func(b *kv.Batch) {
@@ -90,39 +90,89 @@ func TestCheckFinds(t *testing.T) {
 		{"no active model", func(b *kv.Batch) { b.Delete(kv.KeyModel(1)) }, "the active autoencoder, number 1, is missing"},
 		{"unknown key", func(b *kv.Batch) { b.Set([]byte("zebra"), nil) }, "unknown key"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			fs := vfs.NewMem()
-			d := dbtest.MustOpenOn(t, fs)
-			_, err := d.Put(ctx, dbtest.Items(20, 6, 1)...)
-			dbtest.Must(t, err)
-			dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(6, 20, 3, 1)))
-			dbtest.Must(t, d.Activate(ctx, "m"))
-			dbtest.Must(t, d.SetNames(ctx, "m", dbtest.Names(20)))
-			dbtest.MustCheck(t, d)
-			dbtest.Must(t, d.Close())
+		t.Run(c.name, func(t *testing.T) { checkFinds(t, 20, c.spoil, c.says) })
+	}
+}
 
-			s, _, err := kv.Open(dbtest.Dir, kv.Options{Tune: func(o *pebble.Options) { o.FS = fs }})
-			dbtest.Must(t, err)
-			b := s.Batch()
-			c.spoil(b)
-			dbtest.Must(t, b.Commit())
-			b.Close()
-			dbtest.Must(t, s.Close())
+// TestCheckFindsInBlocks spoils what has to do with the block that the first 32 of 40 items' vectors are in.
+func TestCheckFindsInBlocks(t *testing.T) {
+	items := dbtest.Items(40, 6, 1)
+	block := func(mask uint32, change func(ord int, x []float32)) []byte {
+		v := kv.AppendBlock(nil, mask)
+		for ord := range 32 {
+			x := unitOf(items[ord])
+			change(ord, x)
+			if mask>>ord&1 == 1 {
+				v = kv.AppendVector(v, x)
+			}
+		}
+		return v
+	}
+	keep := func(int, []float32) {}
+	record := func(ord int, inBlock bool) []byte {
+		return kv.AppendItem(nil, kv.Item{ID: items[ord].ID, Norm: 1, Block: inBlock})
+	}
+	for _, c := range []struct {
+		name  string
+		spoil func(b *kv.Batch)
+		says  string
+	}{
+		{"missing", func(b *kv.Batch) { b.Delete(kv.KeyBlock(0)) }, "ordinal 31 has no vector: block 0 is missing"},
+		{"short", func(b *kv.Batch) { b.Set(kv.KeyBlock(0), block(1<<32-1, keep)[1:]) }, "block 0 of vectors, of ordinals 0 to 31"},
+		{"empty", func(b *kv.Batch) { b.Set(kv.KeyBlock(0), kv.AppendBlock(nil, 0)) }, "block 0 of vectors, of ordinals 0 to 31"},
+		{"without a row", func(b *kv.Batch) { b.Set(kv.KeyBlock(0), block(1<<32-1-1<<7, keep)) }, "ordinal 7: block 0 of vectors: corrupt data: ordinal 7 is not in it"},
+		{"a row of another norm", func(b *kv.Batch) {
+			b.Set(kv.KeyBlock(0), block(1<<32-1, func(ord int, x []float32) { x[0] += float32(ord / 31) }))
+		}, `item "i0031": its vector has norm`},
+		{"another row", func(b *kv.Batch) {
+			b.Set(kv.KeyBlock(0), block(1<<32-1, func(ord int, x []float32) { x[0], x[1] = x[1], x[0] }))
+		}, "an item, vector, block or thumbnail is not what was stored"},
+		{"of ordinals that are to come", func(b *kv.Batch) {
+			b.Set(kv.KeyBlock(1), kv.AppendVector(kv.AppendBlock(nil, 1<<9), make([]float32, 6)))
+		},
+			"block 1 of vectors has ordinal 41, the next to give is 40"},
+		{"a vector of its own beside it", func(b *kv.Batch) { b.Set(kv.KeyVector(3), kv.AppendVector(nil, unitOf(items[3]))) },
+			`item "i0003": key 7600000003 is there, its record says that its vector is in a block`},
+		{"a record that does not know of it", func(b *kv.Batch) { b.Set(kv.KeyItem(3), record(3, false)) }, "ordinal 3 has no vector"},
+		{"a record of a block that is not", func(b *kv.Batch) { b.Set(kv.KeyItem(35), record(35, true)) }, "ordinal 35 has no vector: block 1 is missing"},
+	} {
+		t.Run(c.name, func(t *testing.T) { checkFinds(t, 40, c.spoil, c.says) })
+	}
+}
 
-			d = dbtest.MustOpenOn(t, fs)
-			var faults []string
-			for err := range d.Check(ctx) {
-				if !errors.Is(err, db.ErrCorrupt) {
-					t.Errorf("%v is not ErrCorrupt", err)
-				}
-				faults = append(faults, err.Error())
-			}
-			if !strings.Contains(strings.Join(faults, "\n"), c.says) {
-				t.Errorf("the check says %q, want %q", faults, c.says)
-			}
-			for range d.Check(ctx) { // one who stops early
-				break
-			}
-		})
+// checkFinds spoils a database of that many items behind its back and wants the check to say so.
+func checkFinds(t *testing.T, items int, spoil func(b *kv.Batch), says string) {
+	t.Helper()
+	fs := vfs.NewMem()
+	d := dbtest.MustOpenOn(t, fs)
+	_, err := d.Put(ctx, dbtest.Items(items, 6, 1)...)
+	dbtest.Must(t, err)
+	dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(6, 20, 3, 1)))
+	dbtest.Must(t, d.Activate(ctx, "m"))
+	dbtest.Must(t, d.SetNames(ctx, "m", dbtest.Names(20)))
+	dbtest.MustCheck(t, d)
+	dbtest.Must(t, d.Close())
+
+	s, _, err := kv.Open(dbtest.Dir, kv.Options{Tune: func(o *pebble.Options) { o.FS = fs }})
+	dbtest.Must(t, err)
+	b := s.Batch()
+	spoil(b)
+	dbtest.Must(t, b.Commit())
+	b.Close()
+	dbtest.Must(t, s.Close())
+
+	d = dbtest.MustOpenOn(t, fs)
+	var faults []string
+	for err := range d.Check(ctx) {
+		if !errors.Is(err, db.ErrCorrupt) {
+			t.Errorf("%v is not ErrCorrupt", err)
+		}
+		faults = append(faults, err.Error())
+	}
+	if !strings.Contains(strings.Join(faults, "\n"), says) {
+		t.Errorf("the check says %q, want %q", faults, says)
+	}
+	for range d.Check(ctx) { // one who stops early
+		break
 	}
 }

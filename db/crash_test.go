@@ -52,6 +52,17 @@ func TestCrash(t *testing.T) {
 			delete(acked, "i0029")
 		},
 		"8 add again": func() { put(dbtest.Items(4, 8, 3)...) },
+		"9 a block":   func() { put(dbtest.Items(110, 8, 4)[40:]...) },
+		"a seal":      func() { _, _, err := d.Compact(ctx); dbtest.Must(t, err) },
+		"b replace":   func() { put(dbtest.Items(70, 8, 5)[60:]...) },
+		"c delete": func() {
+			for _, it := range dbtest.Items(100, 8, 1)[58:] {
+				_, err := d.Delete(ctx, it.ID)
+				dbtest.Must(t, err)
+				delete(acked, it.ID)
+			}
+		},
+		"d seal": func() { _, _, err := d.Compact(ctx); dbtest.Must(t, err) },
 	}
 	for _, name := range sortedKeys(steps) {
 		steps[name]()
@@ -132,7 +143,7 @@ type storyEnd struct {
 	err   error
 }
 
-// story opens a database, puts items one by one, adds a model and closes.
+// story opens a database, puts items one by one and in a block, brings the others into blocks, adds a model and closes.
 func story(fs vfs.FS) (end storyEnd) {
 	opts := dbtest.Options(fs)
 	opts.Tune = func(p *pebble.Options) { p.FS = fs; p.MemTableSize = 64 << 10 } // flushes are part of it
@@ -164,6 +175,17 @@ func story(fs vfs.FS) (end storyEnd) {
 			return end
 		}
 		end.acked++
+	}
+	block := dbtest.Items(70, 8, 2)[6:]
+	if _, err := d.Put(ctx, block...); fail(err) {
+		return end
+	}
+	end.acked += len(block)
+	if _, _, err := d.Compact(ctx); fail(err) {
+		return end
+	}
+	if _, err := d.Put(ctx, dbtest.Items(70, 8, 3)[60:]...); fail(err) {
+		return end
 	}
 	if fail(d.AddModel(ctx, "m", dbtest.Model(8, 16, 4, 1))) || fail(d.Activate(ctx, "m")) {
 		return end

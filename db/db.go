@@ -12,11 +12,12 @@ import (
 
 // DB is one open database. Its methods may be called by many goroutines at once.
 type DB struct {
-	dir   string
-	opts  *Options
-	store *kv.Store
-	write chan struct{} // holds one token: whoever takes it may write
-	now   now           // the newest commit, for readers that need no snapshot
+	dir    string
+	opts   *Options
+	store  *kv.Store
+	write  chan struct{} // holds one token: whoever takes it may write
+	now    now           // the newest commit, for readers that need no snapshot
+	places places        // for the same
 
 	rows     atomic.Pointer[rowsFile] // the derived file in use; nil: none
 	deriving sync.Mutex               // held while one is made
@@ -171,8 +172,9 @@ type writer struct {
 	heading
 	lists  map[list][]change      // changes of posting blocks, gathered so that each block is merged once
 	left   map[list][]byte        // rows that leave posting blocks of formats 1 and 2, likewise
-	counts map[string]int64       // changes of the field catalogue, likewise
+	counts map[fieldType]int64    // changes of the field catalogue, likewise
 	sums   map[uint32]kv.RangeSum // changes of range sums, likewise
+	filling
 }
 
 // update runs f as the only writer and commits what f put into the batch; nothing is written if f fails.
@@ -206,7 +208,7 @@ func (d *DB) apply(ctx context.Context, f func(*writer) error) (wait func() erro
 	defer r.Close()
 	w := &writer{
 		d: d, r: r, b: d.store.Batch(), heading: *d.now.heading.Load(),
-		lists: map[list][]change{}, left: map[list][]byte{}, counts: map[string]int64{}, sums: map[uint32]kv.RangeSum{},
+		lists: map[list][]change{}, left: map[list][]byte{}, counts: map[fieldType]int64{}, sums: map[uint32]kv.RangeSum{},
 	}
 	if w.format < kv.Format && !w.weighed {
 		if w.weighed, err = noPostings(r); err != nil {
@@ -250,7 +252,7 @@ func (w *writer) merge() {
 	w.mergeLists()
 	for k, n := range w.counts {
 		if n != 0 {
-			w.b.Merge([]byte(k), kv.AppendCounter(nil, n))
+			w.b.Merge(kv.KeyField(k.field, k.t), kv.AppendCounter(nil, n))
 		}
 	}
 	for block, sum := range w.sums {

@@ -315,29 +315,27 @@ func (s *Snapshot) encodeRows(ctx context.Context, w io.Writer, h rowsHeader, li
 	block := xxhash.New()
 	n := uint32(0)
 	it := live.Iterator()
-	for p, err := range s.r.Range(kv.SpanVectors().Lower, kv.SpanVectors().Upper) {
-		if err == nil && n%1024 == 0 {
-			err = ctx.Err()
+	err := s.eachVector(ctx, 0, func(ord uint32, v []byte) (bool, error) {
+		if n == h.Rows || len(v) != 4*int(h.Dim) || ord != it.Next() {
+			return false, kv.Corruptf("vector of ordinal %d, %d bytes, is no item's", ord, len(v))
 		}
-		if err != nil {
-			return err
+		if _, err := w.Write(v); err != nil {
+			return false, err
 		}
-		if n == h.Rows || len(p.Value) != 4*int(h.Dim) || string(p.Key) != string(kv.KeyVector(it.Next())) {
-			return kv.Corruptf("vector %x of %d bytes is no item's", p.Key, len(p.Value))
-		}
-		if _, err := w.Write(p.Value); err != nil {
-			return err
-		}
-		_, _ = block.Write(p.Value) // a hash never fails to write
+		_, _ = block.Write(v) // a hash never fails to write
 		if n++; n%rowsBlock == 0 || n == h.Rows {
 			sums = binary.LittleEndian.AppendUint64(sums, block.Sum64())
 			block.Reset()
 		}
+		return true, nil
+	})
+	if err != nil {
+		return err
 	}
 	if n != h.Rows {
 		return kv.Corruptf("%d vectors for %d items", n, h.Rows)
 	}
-	_, err := w.Write(binary.LittleEndian.AppendUint64(sums, xxhash.Sum64(sums)))
+	_, err = w.Write(binary.LittleEndian.AppendUint64(sums, xxhash.Sum64(sums)))
 	return err
 }
 
@@ -392,7 +390,10 @@ func (s *Snapshot) since(ctx context.Context, f *rowsFile) (*rowsDelta, error) {
 				continue
 			}
 			d.skip.Add(ord)
-			_, err = s.r.View(kv.KeyVector(ord), func(v []byte) error { return s.putRow(d.added, ord, v) })
+			rec, there, err := readItem(s.r, ord)
+			if err == nil && there {
+				err = viewVector(s.r, ord, rec.Block, s.Dim(), func(v []byte) error { return s.putRow(d.added, ord, v) })
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -403,24 +404,7 @@ func (s *Snapshot) since(ctx context.Context, f *rowsFile) (*rowsDelta, error) {
 
 // putRows puts the vectors from an ordinal on into x.
 func (s *Snapshot) putRows(ctx context.Context, x *flat.Index, from uint32) error {
-	span, n := kv.SpanVectors().From(from), 0
-	for p, err := range s.r.Range(span.Lower, span.Upper) {
-		if err == nil && n%256 == 0 {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		n++
-		ord, err := kv.Last(p.Key)
-		if err != nil {
-			return err
-		}
-		if err := s.putRow(x, ord, p.Value); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.eachVector(ctx, from, func(ord uint32, v []byte) (bool, error) { return true, s.putRow(x, ord, v) })
 }
 
 func (s *Snapshot) putRow(x *flat.Index, ord uint32, value []byte) error {

@@ -116,28 +116,16 @@ type encodeRow struct {
 
 // rowsFrom returns up to n rows with ordinals from the given one on.
 func (s *Snapshot) rowsFrom(ctx context.Context, from uint32, n int) ([]encodeRow, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	span := kv.SpanVectors().From(from)
 	rows := make([]encodeRow, 0, n)
-	for p, err := range s.r.Range(span.Lower, span.Upper) {
+	err := s.eachVector(ctx, from, func(ord uint32, v []byte) (bool, error) {
+		vec, err := kv.DecodeVector(nil, v, s.Dim())
 		if err != nil {
-			return nil, err
+			return false, fmt.Errorf("ordinal %d: %w", ord, err)
 		}
-		ord, err := kv.Last(p.Key)
-		if err != nil {
-			return nil, err
-		}
-		vec, err := kv.DecodeVector(nil, p.Value, s.Dim())
-		if err != nil {
-			return nil, fmt.Errorf("ordinal %d: %w", ord, err)
-		}
-		if rows = append(rows, encodeRow{ord: ord, vec: vec}); len(rows) == n {
-			break
-		}
-	}
-	return rows, nil
+		rows = append(rows, encodeRow{ord: ord, vec: vec})
+		return len(rows) < n, nil
+	})
+	return rows, err
 }
 
 // matrix lays the rows' vectors one after the other.
@@ -163,6 +151,7 @@ func progress(r *kv.Snapshot, model uint32) (uint32, error) {
 
 // encodeStale encodes up to encodeChunk stale rows.
 func (w *writer) encodeStale(ctx context.Context, rec modelRecord, m *sae.Model, threads int) error {
+	s := &Snapshot{d: w.d, r: w.r, state: w.state}
 	var rows []encodeRow
 	span := kv.SpanStale(rec.number)
 	for p, err := range w.r.Range(span.Lower, span.Upper) {
@@ -178,15 +167,9 @@ func (w *writer) encodeStale(ctx context.Context, rec modelRecord, m *sae.Model,
 		}
 	}
 	for i := range rows {
-		v, ok, err := w.r.Get(kv.KeyVector(rows[i].ord))
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return kv.Corruptf("stale ordinal %d has no vector", rows[i].ord)
-		}
-		if rows[i].vec, err = kv.DecodeVector(nil, v, int(w.state.Dim)); err != nil {
-			return err
+		var err error
+		if rows[i].vec, err = s.vector(rows[i].ord); err != nil {
+			return fmt.Errorf("stale: %w", err)
 		}
 		w.b.Delete(kv.KeyStale(rec.number, rows[i].ord))
 	}

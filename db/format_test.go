@@ -66,6 +66,8 @@ func dumpSmall(t *testing.T) string {
 			"year": int64(2021), "stars": 4.5, "flag": true, "taken": taken, "labels": []string{"sea", "sky"}, "label": "s"}},
 		db.Item{ID: "b.jpg", Vec: []float32{0, 2}})
 	dbtest.Must(t, err)
+	_, _, err = d.Compact(ctx)
+	dbtest.Must(t, err)
 	dbtest.Must(t, d.AddModel(ctx, "first", compass(2)))
 	dbtest.Must(t, d.Activate(ctx, "first"))
 	names := &concept.Names{Latents: make([]concept.Name, 4)}

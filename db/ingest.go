@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/saedb/saedb/internal/kv"
 )
 
-// IngestChunk is the number of items that Ingest commits at once: enough to make the wait for the disk small beside
-// the work, few enough that an interrupted import loses under a second of it.
-const IngestChunk = 1000
+// IngestChunk is the number of items that Ingest commits at once, or a few less where that makes the chunk end with a block of vectors:
+// enough to make the wait for the disk small beside the work, few enough that an interrupted import loses under a second of it.
+const IngestChunk = 1024
 
-// Ingest stores a stream of items, a chunk of IngestChunk at a time: each chunk is atomic, and chunks reach the disk in
+// Ingest stores a stream of items, a chunk of up to IngestChunk at a time: each chunk is atomic, and chunks reach the disk in
 // their order, so a killed Ingest leaves whole chunks and the same call, repeated, continues. While one chunk is written,
 // the items of the next are read and checked. The result counts what was stored, also when an error ends the stream:
 // whether it comes from items, from ctx, or from an item that cannot be stored, the good items before it are stored first.
@@ -42,8 +44,10 @@ func (d *DB) Ingest(ctx context.Context, items iter.Seq2[Item, error]) (Result, 
 type intake struct {
 	chunk   []row
 	inChunk map[string]bool
+	next    uint32 // the ordinal of the chunk's first item, if all before it are new
 
 	chunks  chan []row    // to the writing goroutine
+	nexts   chan uint32   // from it, for each chunk: the next ordinal before it is written
 	closed  bool          // chunks is
 	broken  chan struct{} // closed when it can write no more
 	stopped chan struct{} // closed when it has ended
@@ -52,7 +56,10 @@ type intake struct {
 }
 
 func startIntake(ctx context.Context, d *DB) *intake {
-	in := &intake{inChunk: map[string]bool{}, chunks: make(chan []row), broken: make(chan struct{}), stopped: make(chan struct{})}
+	in := &intake{
+		inChunk: map[string]bool{}, next: d.now.heading.Load().state.Next,
+		chunks: make(chan []row), nexts: make(chan uint32), broken: make(chan struct{}), stopped: make(chan struct{}),
+	}
 	go func() {
 		defer close(in.stopped)
 		if in.err = in.write(ctx, d); in.err != nil {
@@ -66,6 +73,7 @@ func startIntake(ctx context.Context, d *DB) *intake {
 func (in *intake) write(ctx context.Context, d *DB) error {
 	landed := func() error { return nil } // waits for the chunk before
 	for rows := range in.chunks {
+		in.nexts <- d.now.heading.Load().state.Next
 		res, wait, err := d.putRows(ctx, rows)
 		if err := errors.Join(landed(), err); err != nil {
 			if wait != nil {
@@ -93,7 +101,7 @@ func (in *intake) add(it Item) error {
 	if len(in.chunk) > 0 && len(r.vec) != len(in.chunk[0].vec) {
 		return fmt.Errorf("put %q: %w: its vector has %d numbers, those before it %d", r.id, ErrDim, len(r.vec), len(in.chunk[0].vec))
 	}
-	if in.inChunk[r.id] || len(in.chunk) == IngestChunk {
+	if in.inChunk[r.id] || len(in.chunk) >= IngestChunk-int(in.next%kv.VectorRows(len(r.vec))) {
 		if !in.flush() {
 			return nil // stop says why
 		}
@@ -111,6 +119,7 @@ func (in *intake) flush() bool {
 	}
 	select {
 	case in.chunks <- in.chunk:
+		in.next = <-in.nexts + uint32(len(in.chunk))
 	case <-in.broken:
 		return false
 	}

@@ -193,17 +193,34 @@ func path(id string, meta map[string]any) string {
 
 // indexKeys returns the item's entries in the metadata index. Every item has one for its path.
 func indexKeys(id string, meta map[string]any, ord uint32) map[string]bool {
-	keys := map[string]bool{string(kv.KeyIndex("path", path(id, meta), ord)): true}
-	for field, v := range meta {
-		if list, ok := v.([]string); ok {
-			for _, s := range list {
-				keys[string(kv.KeyIndex(field, s, ord))] = true
-			}
-			continue
-		}
-		keys[string(kv.KeyIndex(field, v, ord))] = true
-	}
+	keys := map[string]bool{}
+	eachIndexKey(id, meta, ord, func(k []byte) { keys[string(k)] = true })
 	return keys
+}
+
+// eachIndexKey calls f for the entries of indexKeys; for those of a list's equal members more than once.
+func eachIndexKey(id string, meta map[string]any, ord uint32, f func(k []byte)) {
+	f(kv.KeyIndex("path", path(id, meta), ord))
+	for field, v := range meta {
+		switch v := v.(type) {
+		case []string:
+			for _, s := range v {
+				f(kv.KeyIndex(field, s, ord))
+			}
+		case string:
+			if field != "path" {
+				f(kv.KeyIndex(field, v, ord))
+			}
+		default:
+			f(kv.KeyIndex(field, v, ord))
+		}
+	}
+}
+
+// fieldType is a kind of value that a field has: what the field catalogue counts.
+type fieldType struct {
+	field string
+	t     kv.Type
 }
 
 // fieldKeys returns the counters of the field catalogue that count this item.

@@ -41,6 +41,7 @@ func TestMetamorphic(t *testing.T) {
 			"put more":   l.put,
 			"put one":    l.putOne,
 			"ingest":     l.ingest,
+			"bulk":       l.bulk,
 			"delete":     l.delete,
 			"annotate":   l.annotate,
 			"cluster":    l.cluster,
@@ -238,6 +239,39 @@ func (l *fate) ingest(t *rapid.T) {
 		want.Added, want.Replaced, want.Unchanged = want.Added+r.Added, want.Replaced+r.Replaced, want.Unchanged+r.Unchanged
 	}
 	if got != want {
+		t.Fatalf("ingest: %+v, want %+v", got, want)
+	}
+}
+
+// bulk ingests so many new items that their vectors fill blocks, or deletes what it has ingested, wholly or in part.
+func (l *fate) bulk(t *rapid.T) {
+	ids := make([]string, number(t, "items", 40, 70))
+	for i := range ids {
+		ids[i] = fmt.Sprintf("q%02d", i)
+	}
+	if _, there := l.items[ids[0]]; there {
+		if chance(t, "in part") {
+			ids = ids[:pick(t, "of them", 1, 20)]
+		}
+		got, err := l.d.Delete(ctx, ids...)
+		must(t, err)
+		if want := l.twin.delete(ids...); got != want {
+			t.Fatalf("delete: %d, want %d", got, want)
+		}
+		return
+	}
+	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+	items := make([]db.Item, len(ids))
+	for i := range items {
+		x := make([]float32, lifeDim)
+		for j := range x {
+			x[j] = float32(1 + rng.IntN(3))
+		}
+		items[i] = db.Item{ID: ids[i], Vec: x}
+	}
+	got, err := l.d.Ingest(ctx, itemSeq(items))
+	must(t, err)
+	if want := l.twin.put(items...); got != want {
 		t.Fatalf("ingest: %+v, want %+v", got, want)
 	}
 }
@@ -590,8 +624,18 @@ func (w *twin) anyEmpty() bool {
 	return false
 }
 
-// count looks at what every commit writes.
+// count looks at what every commit writes, and gets an item that was got before, or has been put, replaced or deleted since.
 func (l *fate) count(t *rapid.T) {
+	for _, id := range []string{l.id(t), lifeID(0), "q00"} {
+		want, there := l.items[id]
+		it, err := l.d.Get(ctx, id)
+		if !there {
+			wants(t, err, db.ErrNotFound)
+			continue
+		}
+		must(t, err)
+		must(t, want.differ(it))
+	}
 	s, err := l.d.Snapshot()
 	must(t, err)
 	defer s.Close()

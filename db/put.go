@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/saedb/saedb/internal/kv"
@@ -99,27 +100,20 @@ func (w *writer) put(ctx context.Context, rows []row) (Result, error) {
 	if err := w.fixSpace(len(rows[0].vec)); err != nil {
 		return res, err
 	}
+	ords, added, err := w.find(rows)
+	if err != nil {
+		return res, err
+	}
+	w.fill(added)
 	var fresh []encodeRow // rows with a new vector
-	for _, r := range rows {
-		if len(r.vec) != int(w.state.Dim) {
-			return res, fmt.Errorf("put %q: %w: its vector has %d numbers, the database's have %d", r.id, ErrDim, len(r.vec), w.state.Dim)
-		}
-		v, ok, err := w.r.Get(kv.KeyID(r.id))
-		if err != nil {
-			return res, err
-		}
-		if !ok {
+	for i, r := range rows {
+		if ords[i] == absent {
 			fresh = append(fresh, encodeRow{ord: w.state.Next, vec: r.vec, fresh: true})
-			if err := w.add(r); err != nil {
-				return res, err
-			}
+			w.add(r)
 			res.Added++
 			continue
 		}
-		ord, err := kv.DecodeOrd(v)
-		if err != nil {
-			return res, fmt.Errorf("put %q: %w", r.id, err)
-		}
+		ord := uint32(ords[i])
 		change, vector, err := w.replace(r, ord)
 		switch {
 		case err != nil:
@@ -134,6 +128,62 @@ func (w *writer) put(ctx context.Context, rows []row) (Result, error) {
 		}
 	}
 	return res, w.encodeFresh(ctx, fresh)
+}
+
+// absent stands for the ordinal of an id that is not there.
+const absent = -1
+
+// find returns the ordinals of rows whose dimensions are right, and how many are not there.
+func (w *writer) find(rows []row) (ords []int64, added int, err error) {
+	ords = make([]int64, len(rows))
+	for i, r := range rows {
+		if len(r.vec) != int(w.state.Dim) {
+			return nil, 0, fmt.Errorf("put %q: %w: its vector has %d numbers, the database's have %d", r.id, ErrDim, len(r.vec), w.state.Dim)
+		}
+		ord, ok, err := ordOf(w.r, r.id)
+		if err != nil {
+			return nil, 0, fmt.Errorf("put %q: %w", r.id, err)
+		}
+		if ords[i] = int64(ord); !ok {
+			ords[i] = absent
+			added++
+		}
+	}
+	if int64(w.state.Next)+int64(added) > math.MaxUint32 {
+		return nil, 0, fmt.Errorf("put %d items: %w: all 2³² ordinals are used up: copy the items into a new database", added, ErrItem)
+	}
+	return ords, added, nil
+}
+
+// filling is the blocks of vectors that the new rows of a put fill from end to end.
+type filling struct {
+	from, to uint32 // ordinals
+	value    []byte // of the block that is being filled
+}
+
+// fill says how many new rows follow: those that make whole blocks go into them.
+func (w *writer) fill(added int) {
+	rows := uint64(kv.VectorRows(int(w.state.Dim)))
+	next := uint64(w.state.Next)
+	w.filling = filling{from: uint32((next + rows - 1) / rows * rows), to: uint32((next + uint64(added)) / rows * rows)}
+}
+
+// addVector writes the vector of a new row, and reports whether it is in a block.
+func (w *writer) addVector(ord uint32, x []float32) (inBlock bool) {
+	f := &w.filling
+	if ord < f.from || ord >= f.to {
+		w.keep(ord, kv.KeyVector(ord), nil, kv.AppendVector(nil, x))
+		return false
+	}
+	rows := kv.VectorRows(int(w.state.Dim))
+	if ord%rows == 0 {
+		f.value = kv.AppendBlock(f.value[:0], 1<<rows-1)
+	}
+	f.value = kv.AppendVector(f.value, x)
+	if ord%rows == rows-1 {
+		w.keep(ord, kv.KeyBlock(ord/rows), nil, f.value)
+	}
+	return true
 }
 
 // fixSpace writes the space identity with the first item.
@@ -157,22 +207,18 @@ func (w *writer) fixSpace(dim int) error {
 	return nil
 }
 
-func (w *writer) add(r row) error {
+func (w *writer) add(r row) {
 	ord := w.state.Next
-	if ord+1 == 0 {
-		return fmt.Errorf("put %q: %w: all 2³² ordinals are used up: copy the items into a new database", r.id, ErrItem)
-	}
 	w.state.Next++
 	w.state.Live++
 	w.b.Set(kv.KeyID(r.id), kv.AppendOrd(nil, ord))
 	rec := kv.Item{ID: r.id, Norm: r.norm, Added: w.d.opts.Now().UnixMilli(), Thumb: len(r.thumb) > 0, Meta: r.bytes}
+	rec.Block = w.addVector(ord, r.vec)
 	w.keep(ord, kv.KeyItem(ord), nil, kv.AppendItem(nil, rec))
-	w.keep(ord, kv.KeyVector(ord), nil, kv.AppendVector(nil, r.vec))
 	if rec.Thumb {
 		w.keep(ord, kv.KeyThumb(ord), nil, r.thumb)
 	}
 	w.reindex(r.id, ord, nil, r.meta, true)
-	return nil
 }
 
 // replace writes what differs from the stored item, and reports whether anything did, and whether the vector did.
@@ -189,12 +235,13 @@ func (w *writer) replace(r row, ord uint32) (change, vector bool, err error) {
 	vector = !slices.Equal(old.vec, r.vec)
 	thumb := !bytes.Equal(old.thumb, r.thumb)
 	meta := !bytes.Equal(old.rec.Meta, r.bytes)
-	if rec.Norm != old.rec.Norm || meta || rec.Thumb != old.rec.Thumb {
-		w.setItem(ord, old.rec, rec)
-	}
 	if vector {
-		w.keep(ord, kv.KeyVector(ord), kv.AppendVector(nil, old.vec), kv.AppendVector(nil, r.vec))
+		w.keep(ord, kv.KeyVector(ord), old.loose(), kv.AppendVector(nil, r.vec))
 		w.touch(ord)
+		rec.Block = false
+	}
+	if rec.Norm != old.rec.Norm || meta || rec.Thumb != old.rec.Thumb || rec.Block != old.rec.Block {
+		w.setItem(ord, old.rec, rec)
 	}
 	if thumb {
 		w.keep(ord, kv.KeyThumb(ord), some(old.thumb), some(r.thumb))
@@ -233,11 +280,13 @@ func (w *writer) touch(ord uint32) {
 
 // reindex moves the item's entries in the metadata index and the field catalogue from old to new metadata.
 func (w *writer) reindex(id string, ord uint32, old, new map[string]any, isNew bool) {
-	have := map[string]bool{}
-	if !isNew {
-		have = indexKeys(id, old, ord)
+	w.recount(old, -1)
+	w.recount(new, 1)
+	if isNew {
+		eachIndexKey(id, new, ord, func(k []byte) { w.b.Set(k, nil) })
+		return
 	}
-	want := indexKeys(id, new, ord)
+	have, want := indexKeys(id, old, ord), indexKeys(id, new, ord)
 	for k := range have {
 		if !want[k] {
 			w.b.Delete([]byte(k))
@@ -248,15 +297,13 @@ func (w *writer) reindex(id string, ord uint32, old, new map[string]any, isNew b
 			w.b.Set([]byte(k), nil)
 		}
 	}
-	w.recount(fieldKeys(old), fieldKeys(new))
 }
 
-func (w *writer) recount(old, new map[string]bool) {
-	for k := range old {
-		w.counts[k]--
-	}
-	for k := range new {
-		w.counts[k]++
+// recount adds n to the counters of the field catalogue that count an item with this metadata.
+func (w *writer) recount(meta map[string]any, n int64) {
+	for field, v := range meta {
+		t, _ := kv.TypeOf(v)
+		w.counts[fieldType{field, t}] += n
 	}
 }
 
@@ -281,10 +328,12 @@ func (w *writer) delete(id string) (bool, error) {
 	for k := range indexKeys(id, meta, ord) {
 		w.b.Delete([]byte(k))
 	}
-	w.recount(fieldKeys(meta), nil)
+	w.recount(meta, -1)
 	w.b.Delete(kv.KeyID(id))
 	w.keep(ord, kv.KeyItem(ord), kv.AppendItem(nil, old.rec), nil)
-	w.keep(ord, kv.KeyVector(ord), kv.AppendVector(nil, old.vec), nil)
+	if !old.rec.Block { // else it stays in its block, dead
+		w.keep(ord, kv.KeyVector(ord), old.loose(), nil)
+	}
 	if old.rec.Thumb {
 		w.keep(ord, kv.KeyThumb(ord), old.thumb, nil)
 	}

@@ -9,10 +9,10 @@ import (
 )
 
 // Range sums are how a row that vanishes, or comes back, without a trace in the store's own checksums is noticed all the
-// same: each commit adds to the sum of a range of ordinals the keys of items, vectors and thumbnails that it writes, and
-// takes away what they held before. Check adds all of them up anew.
+// same: each commit adds to the sum of a range of ordinals the keys of items, vectors, blocks of vectors and thumbnails that it writes,
+// and takes away what they held before. Check adds all of them up anew.
 
-// keep writes one of these keys, which held old and is to hold new; nil stands for no key.
+// keep writes one of these keys, which held old and is to hold new; nil stands for no key. ord is any of a block's ordinals.
 func (w *writer) keep(ord uint32, key, old, new []byte) {
 	if new != nil {
 		w.b.Set(key, new)
@@ -42,19 +42,22 @@ func digest(key, value []byte) uint64 {
 	return h.Sum64()
 }
 
-// sumRanges adds up the keys of all items, vectors and thumbnails.
-func sumRanges(scan func(kv.Span, func(kv.Pair) bool) error) (map[uint32]kv.RangeSum, error) {
+// sumRanges adds up the keys of all items, vectors, blocks of vectors of dim numbers and thumbnails.
+func sumRanges(dim int, scan func(kv.Span, func(kv.Pair) bool) error) (map[uint32]kv.RangeSum, error) {
 	sums := map[uint32]kv.RangeSum{}
 	var bad error
-	for _, span := range []kv.Span{kv.SpanItems(), kv.SpanVectors(), kv.SpanThumbs()} {
-		err := scan(span, func(p kv.Pair) bool {
-			var ord uint32
-			if ord, bad = kv.Last(p.Key); bad != nil {
+	for _, of := range []struct {
+		span kv.Span
+		ords uint32 // of a key
+	}{{kv.SpanItems(), 1}, {kv.SpanVectors(), 1}, {kv.SpanBlocks(), kv.VectorRows(dim)}, {kv.SpanThumbs(), 1}} {
+		err := scan(of.span, func(p kv.Pair) bool {
+			var n uint32
+			if n, bad = kv.Last(p.Key); bad != nil {
 				return false
 			}
-			sum := sums[ord/kv.BlockRows]
+			sum := sums[n/(kv.BlockRows/of.ords)]
 			sum.Add(kv.RangeSum{Keys: 1, Digest: digest(p.Key, p.Value)})
-			sums[ord/kv.BlockRows] = sum
+			sums[n/(kv.BlockRows/of.ords)] = sum
 			return true
 		})
 		if err != nil || bad != nil {

@@ -101,36 +101,59 @@ func (d *DB) getNow(ctx context.Context, id string) (it Item, err error, ok bool
 	if !ok {
 		return it, nil, false
 	}
-	err = d.store.Now(func(v kv.Viewer) error {
-		it, err = get(ctx, v, id, int(h.state.Dim))
+	p, known := d.places.get(turn, id)
+	err = d.store.Now(func(v kv.Viewer) (err error) {
+		if !known || ctx.Err() != nil {
+			if p, err = find(ctx, v, id); err != nil {
+				return err
+			}
+		}
+		it, err = p.item(v, int(h.state.Dim))
 		return err
 	})
-	return it, err, d.now.still(turn)
+	ok = d.now.still(turn)
+	if ok && err == nil && !known {
+		d.places.put(turn, id, p)
+	}
+	return it, err, ok
 }
 
 // Get returns the item with this id, or ErrNotFound.
 func (s *Snapshot) Get(ctx context.Context, id string) (Item, error) {
-	return get(ctx, s.r, id, s.Dim())
-}
-
-func get(ctx context.Context, r viewer, id string, dim int) (Item, error) {
-	if err := ctx.Err(); err != nil {
+	p, err := find(ctx, s.r, id)
+	if err != nil {
 		return Item{}, err
 	}
-	ord, ok, err := ordOf(r, id)
+	return p.item(s.r, s.Dim())
+}
+
+// find returns where an item is, or ErrNotFound.
+func find(ctx context.Context, r viewer, id string) (p place, err error) {
+	err = ctx.Err()
+	var ok bool
+	if err == nil {
+		p.ord, ok, err = ordOf(r, id)
+	}
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
-	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", id, err)
+	if err == nil {
+		p.rec, err = itemAt(r, p.ord)
 	}
-	row, err := readRow(r, ord, dim)
 	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", id, err)
+		return place{}, fmt.Errorf("get %q: %w", id, err)
 	}
-	it, err := item(row)
+	return p, nil
+}
+
+// item reads what is not in the record.
+func (p place) item(r viewer, dim int) (it Item, err error) {
+	row, err := p.row(r, dim)
+	if err == nil {
+		it, err = item(row)
+	}
 	if err != nil {
-		return Item{}, fmt.Errorf("get %q: %w", id, err)
+		return Item{}, fmt.Errorf("get %q: %w", p.rec.ID, err)
 	}
 	return it, nil
 }
@@ -153,9 +176,40 @@ type stored struct {
 	thumb []byte
 }
 
+// loose returns what lies under the key of the row's vector, nil if its vector is in a block.
+func (s stored) loose() []byte {
+	if s.rec.Block {
+		return nil
+	}
+	return kv.AppendVector(nil, s.vec)
+}
+
 // viewer is what reads single keys: a snapshot, or a kv.Viewer of the store as it is now.
 type viewer interface {
 	View(key []byte, f func(value []byte) error) (ok bool, err error)
+}
+
+// wary is a viewer that does not read again, at once, what could not be read: on a damaged block of a table the engine tries all bits for
+// the one that was flipped, and the next items may lie in the same.
+type wary struct {
+	viewer
+	key []byte
+	err error // of the last read that failed
+}
+
+func (w *wary) View(key []byte, f func(value []byte) error) (ok bool, err error) {
+	if w.err != nil && bytes.Equal(key, w.key) {
+		return false, w.err
+	}
+	read := false
+	ok, err = w.viewer.View(key, func(v []byte) error {
+		read = true
+		return f(v)
+	})
+	if err != nil && !read {
+		w.key, w.err = bytes.Clone(key), err
+	}
+	return ok, err
 }
 
 // valueOf returns a copy of the value under key, and whether there is one.
@@ -189,29 +243,32 @@ func completeItem(r viewer, ord uint32, rec *kv.Item) (err error) {
 	return err
 }
 
-func readRow(r viewer, ord uint32, dim int) (s stored, err error) {
-	s.ord = ord
-	var ok bool
-	if s.rec, ok, err = readItem(r, ord); err != nil {
-		return s, err
-	}
-	if !ok {
-		return s, kv.Corruptf("ordinal %d has no item record", ord)
-	}
-	ok, err = r.View(kv.KeyVector(ord), func(v []byte) (err error) {
-		s.vec, err = kv.DecodeVector(nil, v, dim)
-		return err
-	})
+// itemAt is readItem of an ordinal that must be an item's.
+func itemAt(r viewer, ord uint32) (kv.Item, error) {
+	rec, ok, err := readItem(r, ord)
 	if err == nil && !ok {
-		err = kv.Corruptf("ordinal %d has no vector", ord)
+		err = kv.Corruptf("ordinal %d has no item record", ord)
 	}
+	return rec, err
+}
+
+func readRow(r viewer, ord uint32, dim int) (stored, error) {
+	rec, err := itemAt(r, ord)
 	if err != nil {
+		return stored{ord: ord}, err
+	}
+	return place{ord, rec}.row(r, dim)
+}
+
+// row reads the vector, and the thumbnail if there is one.
+func (p place) row(r viewer, dim int) (s stored, err error) {
+	s.ord, s.rec = p.ord, p.rec
+	if s.vec, err = readVector(r, p.ord, p.rec.Block, dim); err != nil || !p.rec.Thumb {
 		return s, err
 	}
-	if s.rec.Thumb {
-		if s.thumb, ok, err = valueOf(r, kv.KeyThumb(ord)); err == nil && !ok {
-			err = kv.Corruptf("ordinal %d has no thumbnail, its record says it has", ord)
-		}
+	var ok bool
+	if s.thumb, ok, err = valueOf(r, kv.KeyThumb(p.ord)); err == nil && !ok {
+		err = kv.Corruptf("ordinal %d has no thumbnail, its record says it has", p.ord)
 	}
 	return s, err
 }
@@ -252,11 +309,11 @@ func (s *Snapshot) rows(ctx context.Context) iter.Seq2[stored, error] {
 }
 
 func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
-	vectors, err := s.follow(kv.SpanVectors())
+	all, err := s.followVectors(0)
 	if err != nil {
 		return err
 	}
-	defer vectors.it.Close()
+	defer all.close()
 	thumbs, err := s.follow(kv.SpanThumbs())
 	if err != nil {
 		return err
@@ -275,7 +332,7 @@ func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
 		if err != nil {
 			return err
 		}
-		r, err := s.assemble(ord, p.Value, vectors, thumbs)
+		r, err := s.assemble(ord, p.Value, all, thumbs)
 		if err != nil {
 			return fmt.Errorf("ordinal %d: %w", ord, err)
 		}
@@ -286,7 +343,7 @@ func (s *Snapshot) walk(ctx context.Context, f func(stored) bool) error {
 	return nil
 }
 
-func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, thumbs *follower) (r stored, err error) {
+func (s *Snapshot) assemble(ord uint32, rec []byte, all *vectors, thumbs *follower) (r stored, err error) {
 	r.ord = ord
 	if r.rec, err = kv.DecodeItem(rec); err != nil {
 		return r, err
@@ -296,12 +353,9 @@ func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, thumbs *follower) (
 			return r, err
 		}
 	}
-	v, ok, err := vectors.at(ord)
+	v, err := all.at(ord, r.rec.Block)
 	if err != nil {
 		return r, err
-	}
-	if !ok {
-		return r, kv.Corruptf("no vector")
 	}
 	if r.vec, err = kv.DecodeVector(nil, v, s.Dim()); err != nil {
 		return r, err
@@ -309,10 +363,11 @@ func (s *Snapshot) assemble(ord uint32, rec []byte, vectors, thumbs *follower) (
 	if !r.rec.Thumb {
 		return r, nil
 	}
-	if v, ok, err = thumbs.at(ord); err == nil && !ok {
+	thumb, ok, err := thumbs.at(ord)
+	if err == nil && !ok {
 		err = kv.Corruptf("no thumbnail")
 	}
-	r.thumb = bytes.Clone(v)
+	r.thumb = bytes.Clone(thumb)
 	return r, err
 }
 
@@ -328,6 +383,15 @@ func (s *Snapshot) follow(span kv.Span) (*follower, error) {
 		return nil, err
 	}
 	return &follower{it: it, here: it.First()}, nil
+}
+
+// next returns the ordinal where the cursor stands; ok is false at the end.
+func (f *follower) next() (ord uint32, ok bool, err error) {
+	if !f.here {
+		return 0, false, f.it.Err()
+	}
+	ord, err = kv.Last(f.it.Pair().Key)
+	return ord, err == nil, err
 }
 
 // at returns the value under ord, valid until the next call.
@@ -358,22 +422,14 @@ func (d *DB) Vectors(ctx context.Context) iter.Seq2[[]float32, error] {
 func (s *Snapshot) Vectors(ctx context.Context) iter.Seq2[[]float32, error] {
 	return func(yield func([]float32, error) bool) {
 		buf := make([]float32, 0, s.Dim())
-		n := 0
-		for p, err := range s.r.Range(kv.SpanVectors().Lower, kv.SpanVectors().Upper) {
-			if err == nil && n%256 == 0 {
-				err = ctx.Err()
+		err := s.eachVector(ctx, 0, func(ord uint32, v []byte) (_ bool, err error) {
+			if buf, err = kv.DecodeVector(buf[:0], v, s.Dim()); err != nil {
+				return false, fmt.Errorf("ordinal %d: %w", ord, err)
 			}
-			if err == nil {
-				buf, err = kv.DecodeVector(buf[:0], p.Value, s.Dim())
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			n++
-			if !yield(buf, nil) {
-				return
-			}
+			return yield(buf, nil), nil
+		})
+		if err != nil {
+			yield(nil, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/internal/dbtest"
+	"github.com/saedb/saedb/internal/kv"
 )
 
 // released are backups of small databases as released formats wrote them: 39 of 40 items with metadata of every type, an
@@ -30,7 +31,7 @@ func TestReleasedFormatIsWrittenWithout(t *testing.T) {
 		dbtest.Must(t, f.Close())
 		if upgrade {
 			from, to, err := db.Upgrade(ctx, dir)
-			if err != nil || from != 1 || to != 3 {
+			if err != nil || from != 1 || to != kv.Format {
 				t.Errorf("upgraded from %d to %d: %v", from, to, err)
 			}
 		}
@@ -45,12 +46,12 @@ func TestReleasedFormatIsWrittenWithout(t *testing.T) {
 		dbtest.Must(t, err)
 		_, err = d.Delete(ctx, "p08.jpg", "p29.jpg")
 		dbtest.Must(t, err)
-		if st, err := d.Stats(ctx); err != nil || st.Format != 3 {
+		if st, err := d.Stats(ctx); err != nil || st.Format != kv.Format {
 			t.Errorf("format %d after writing (%v)", st.Format, err)
 		}
 		dbtest.MustCheck(t, d)
 		dbtest.Must(t, d.Close())
-		if from, _, err := db.Upgrade(ctx, dir); err != nil || (from == 3) != upgrade {
+		if from, _, err := db.Upgrade(ctx, dir); err != nil || (from == kv.Format) != upgrade {
 			t.Errorf("upgraded %v: again from %d, %v", upgrade, from, err)
 		}
 		prints = append(prints, fingerprintOf(t, dir))

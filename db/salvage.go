@@ -23,7 +23,7 @@ type Salvaged struct {
 // anew. Its error is one of writing, of ctx, or that nothing at all can be read; what is lost is in Salvaged.
 func (d *DB) Salvage(ctx context.Context, to *DB) (out Salvaged, err error) {
 	err = d.view(func(s *Snapshot) error {
-		v := &salvage{s: s, to: to, Salvaged: &out}
+		v := &salvage{s: s, r: &wary{viewer: s.r}, to: to, Salvaged: &out}
 		if err := v.items(ctx); err != nil {
 			return err
 		}
@@ -41,6 +41,7 @@ func (d *DB) Salvage(ctx context.Context, to *DB) (out Salvaged, err error) {
 // salvage is one Salvage under way.
 type salvage struct {
 	s  *Snapshot
+	r  viewer // of s
 	to *DB
 	*Salvaged
 }
@@ -93,14 +94,7 @@ func (v *salvage) item(ctx context.Context, ord uint32) (it Item, ok bool, err e
 		v.Lost++
 		return it, false, v.fault(ctx, "ordinal %d: %w", ord, err)
 	}
-	text, found, err = v.s.r.Get(kv.KeyVector(ord))
-	if err == nil && !found {
-		err = kv.Corruptf("no vector")
-	}
-	if err == nil {
-		it.Vec, err = kv.DecodeVector(nil, text, v.s.Dim())
-	}
-	if err == nil {
+	if it.Vec, err = readVector(v.r, ord, rec.Block, v.s.Dim()); err == nil {
 		err = CheckVector(it.Vec)
 	}
 	if err != nil {

@@ -189,17 +189,6 @@ func (s *source) Code(_ context.Context, ord uint32) (sae.Code, error) {
 
 func (s *source) Vector(_ context.Context, ord uint32) ([]float32, error) { return s.vector(ord) }
 
-func (s *Snapshot) vector(ord uint32) ([]float32, error) {
-	v, ok, err := s.r.Get(kv.KeyVector(ord))
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, kv.Corruptf("ordinal %d has no vector", ord)
-	}
-	return kv.DecodeVector(nil, v, s.Dim())
-}
-
 func (s *source) Encode(x []float32) (sae.Code, error) {
 	if s.model == nil {
 		return sae.Code{}, ErrNoModel

@@ -7,6 +7,7 @@ import (
 
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/internal/dbtest"
+	"github.com/saedb/saedb/internal/kv"
 	"github.com/saedb/saedb/query"
 )
 
@@ -26,7 +27,7 @@ func TestStats(t *testing.T) {
 	}
 	st.Bytes = 0
 	want := db.Stats{
-		Format: 3, Items: 3, Dim: 2, Space: db.Space{Dim: 2}, Models: []db.ModelInfo{},
+		Format: kv.Format, Items: 3, Dim: 2, Space: db.Space{Dim: 2}, Models: []db.ModelInfo{},
 		Fields: []query.Field{
 			{Name: "meta.tags", Types: []string{"string"}, Count: 1},
 			{Name: "meta.year", Types: []string{"float", "int"}, Count: 3},

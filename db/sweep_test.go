@@ -61,6 +61,17 @@ func (l *busy) put(items []db.Item) error {
 	return l.call(outcome, func() error { _, err := l.d.Put(ctx, items...); return err })
 }
 
+func (l *busy) ingest(items []db.Item) error {
+	outcome := map[string]float32{}
+	for i := range items {
+		items[i].Norm = 0
+		outcome[items[i].ID] = items[i].Vec[0]
+	}
+	return l.call(outcome, func() error { _, err := l.d.Ingest(ctx, itemSeq(items)); return err })
+}
+
+func (l *busy) compact() error { _, _, err := l.d.Compact(ctx); return err }
+
 func (l *busy) delete(ids ...string) error {
 	outcome := map[string]float32{}
 	for _, id := range ids {
@@ -69,7 +80,8 @@ func (l *busy) delete(ids ...string) error {
 	return l.call(outcome, func() error { _, err := l.d.Delete(ctx, ids...); return err })
 }
 
-// live does everything that writes: puts, replacements, deletions, metadata, models, names, clusters, compaction.
+// live does everything that writes: puts, replacements, deletions, metadata, models, names, clusters, compaction. Vectors are put into
+// blocks, replaced and deleted in them, put alone and brought into blocks.
 func (l *busy) live(rounds int) error {
 	d := l.d
 	steps := []func() error{
@@ -85,7 +97,9 @@ func (l *busy) live(rounds int) error {
 			func() error { return l.put(dbtest.Items(200, 8, 3*seed+1)[100:]) },
 			func() error { return l.delete("i0003", "i0120", "i0121", fmt.Sprintf("i%04d", 10+round)) },
 			func() error { _, err := d.Annotate(ctx, "meta.round", seqOf("i0001", int64(round))); return err },
+			func() error { return l.compact() },
 			func() error { return l.put(dbtest.Items(30, 8, 3*seed+2)) },
+			func() error { return l.ingest(dbtest.Items(100*round+300, 8, 3*seed)[100*round+210:]) },
 			func() error { return d.Derive(ctx) },
 			func() error {
 				return d.SetClusters(ctx, &db.Clusters{Over: "vectors", K: 1, List: []db.Cluster{{ID: 0, Size: 1, Within: 1}}}, clusterOf("i0001"))
@@ -96,7 +110,7 @@ func (l *busy) live(rounds int) error {
 		func() error { return d.AddModel(ctx, "second", dbtest.Model(8, 16, 3, 2)) },
 		func() error { return d.Activate(ctx, "second") },
 		func() error { return d.DropModel(ctx, "first") },
-		func() error { _, _, err := d.Compact(ctx); return err },
+		l.compact,
 		func() error { return l.put(dbtest.Items(10, 8, 99)) },
 	)
 	for i, step := range steps {

@@ -12,8 +12,8 @@ import (
 const upgradeChunk = 10000
 
 // Upgrade brings the database in dir to the newest format, and returns the formats its rows had and have. A database of an older
-// format works without it, and its rows take the newest form as they are written; what Upgrade adds is that all rows have it, that
-// ranges of rows have sums by which Check finds what went missing, and that latents have statistics. Interrupted, it goes on where it stopped when it is
+// format works without it, and its rows take the newest form as they are written; what Upgrade adds is that all rows have it, their
+// vectors in blocks, that ranges of rows have sums by which Check finds what went missing, and that latents have statistics. Interrupted, it goes on where it stopped when it is
 // called again. A database of a newer program is refused with ErrFormat.
 func Upgrade(ctx context.Context, dir string) (from, to int, err error) {
 	d, err := Open(ctx, dir, nil)
@@ -37,6 +37,9 @@ func Upgrade(ctx context.Context, dir string) (from, to int, err error) {
 	}
 	if err == nil {
 		err = d.update(ctx, func(w *writer) error { return w.sumUp(ctx) })
+	}
+	if err == nil {
+		err = d.seal(ctx)
 	}
 	if err == nil {
 		err = d.weigh(ctx)
@@ -85,7 +88,7 @@ func (w *writer) sumUp(ctx context.Context) error {
 	if w.ranges {
 		return nil
 	}
-	sums, err := sumRanges((&checker{s: &Snapshot{d: w.d, r: w.r, state: w.state}, ctx: ctx}).scan)
+	sums, err := sumRanges(int(w.state.Dim), (&checker{s: &Snapshot{d: w.d, r: w.r, state: w.state}, ctx: ctx}).scan)
 	if err != nil {
 		return err
 	}

@@ -98,33 +98,33 @@ func IsFile(name string) bool {
 	return fs.ValidPath(name) && !strings.ContainsAny(name, `/\:`) && ours(name) && !slices.Contains([]string{"LOCK", holderFile, sideDir}, name)
 }
 
-// Compact rewrites everything that was replaced or deleted, and returns the bytes of the tables before and
-// after: files that are no longer needed are removed a little later.
-func (s *Store) Compact(ctx context.Context) (before, after uint64, err error) {
+// Compact rewrites everything that was replaced or deleted, and returns the bytes of the tables after: files that are no longer needed are
+// removed a little later.
+func (s *Store) Compact(ctx context.Context) (after uint64, err error) {
 	if s.readOnly {
-		return 0, 0, ErrReadOnly
+		return 0, ErrReadOnly
 	}
-	if err := s.use(s.db.Flush); err != nil { // what is in memory is no gain
-		return 0, 0, err
+	if err := s.use(func() error { return s.db.Compact(ctx, []byte{0}, []byte{0xff, 0xff}, true) }); err != nil {
+		return 0, err
 	}
-	if before, err = s.tableSize(); err != nil {
-		return 0, 0, err
-	}
-	err = s.use(func() error { return s.db.Compact(ctx, []byte{0}, []byte{0xff, 0xff}, true) })
-	if err != nil {
-		return before, 0, err
-	}
-	after, err = s.tableSize()
-	return before, after, err
+	return s.TableSize()
 }
 
-func (s *Store) tableSize() (uint64, error) {
+// TableSize returns the bytes of the tables, after what is in memory was written to them.
+func (s *Store) TableSize() (uint64, error) {
+	if s.readOnly {
+		return 0, ErrReadOnly
+	}
 	var n uint64
-	if err := s.use(func() error {
+	err := s.use(func() error {
+		if err := s.db.Flush(); err != nil {
+			return err
+		}
 		total := s.db.Metrics().Total()
 		n = uint64(total.TablesSize)
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		return 0, err // the function may run still
 	}
 	return n, nil

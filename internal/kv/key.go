@@ -12,7 +12,8 @@ const (
 	prefixHeader   = 'h' // h name                     header values
 	prefixID       = 'i' // i id                       -> ordinal
 	prefixItem     = 'o' // o ordinal                  -> Item
-	prefixVector   = 'v' // v ordinal                  -> unit vector
+	prefixVector   = 'v' // v ordinal                  -> unit vector, of a row that is in no block
+	prefixBlock    = 'b' // b block                    -> unit vectors of consecutive ordinals
 	prefixMeta     = 'd' // d ordinal                  -> metadata of a row of format 1
 	prefixThumb    = 't' // t ordinal                  -> thumbnail
 	prefixRange    = 'r' // r block                    -> RangeSum (merged)
@@ -83,8 +84,11 @@ func IDOfKey(k []byte) string { return string(k[1:]) }
 // KeyItem, KeyVector, KeyMeta and KeyThumb hold an item's parts.
 func KeyItem(ord uint32) []byte { return key(prefixItem, ord) }
 
-// KeyVector holds the item's unit vector.
+// KeyVector holds the item's unit vector, if its record does not say that it lies in a block.
 func KeyVector(ord uint32) []byte { return key(prefixVector, ord) }
+
+// KeyBlock holds the unit vectors of the ordinals that divided by VectorRows give block.
+func KeyBlock(block uint32) []byte { return key(prefixBlock, block) }
 
 // KeyMeta holds the metadata of an item of format 1.
 func KeyMeta(ord uint32) []byte { return key(prefixMeta, ord) }
@@ -92,7 +96,7 @@ func KeyMeta(ord uint32) []byte { return key(prefixMeta, ord) }
 // KeyThumb holds the item's thumbnail.
 func KeyThumb(ord uint32) []byte { return key(prefixThumb, ord) }
 
-// KeyRange holds what the items, vectors and thumbnails of a block of ordinals add up to.
+// KeyRange holds what the items, vectors, blocks of vectors and thumbnails of a range of ordinals add up to.
 func KeyRange(block uint32) []byte { return key(prefixRange, block) }
 
 // KeyTouched holds the number of the commit that last changed or removed the vector of a row that was there before.
@@ -146,6 +150,7 @@ func After(prefix []byte) []byte {
 func SpanIDs() Span               { return span(prefixID) }
 func SpanItems() Span             { return span(prefixItem) }
 func SpanVectors() Span           { return span(prefixVector) }
+func SpanBlocks() Span            { return span(prefixBlock) }
 func SpanMeta() Span              { return span(prefixMeta) }
 func SpanThumbs() Span            { return span(prefixThumb) }
 func SpanRanges() Span            { return span(prefixRange) }
@@ -215,5 +220,5 @@ func LatentOf(k []byte) (model, latent uint32, err error) {
 
 // KnownPrefix reports whether a key of this store may start with b.
 func KnownPrefix(b byte) bool {
-	return strings.IndexByte("hiovdtruxfmsgqcplanewy", b) >= 0
+	return strings.IndexByte("hiovbdtruxfmsgqcplanewy", b) >= 0
 }

@@ -34,6 +34,7 @@ func FuzzKeys(f *testing.F) {
 		in("item", KeyItem(a), SpanItems())
 		in("item from a on", KeyItem(a), SpanItems().From(a))
 		in("vector", KeyVector(a), SpanVectors())
+		in("block of vectors", KeyBlock(a), SpanBlocks())
 		in("metadata", KeyMeta(a), SpanMeta())
 		in("thumbnail", KeyThumb(a), SpanThumbs())
 		in("range sum", KeyRange(a), SpanRanges())

@@ -203,7 +203,8 @@ func PrefixIndex(field string, v any) []byte {
 
 // PrefixIndexType is the start of all index entries of a field's values of one type.
 func PrefixIndexType(field string, t Type) []byte {
-	return append(append(append([]byte{prefixIndex}, field...), 0), byte(t))
+	const most = 32 // bytes that most values and the ordinal take
+	return append(append(append(append(make([]byte, 0, len(field)+most), prefixIndex), field...), 0), byte(t))
 }
 
 // IndexEntry is a decoded index key.

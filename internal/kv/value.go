@@ -3,7 +3,6 @@ package kv
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 )
 
 // Numbers in values are little-endian; "uvarint" and "varint" are those of encoding/binary.
@@ -89,6 +88,7 @@ type Item struct {
 	Norm  float32 // of the vector as it came
 	Added int64   // Unix milliseconds of the first put
 	Thumb bool    // there is a thumbnail
+	Block bool    // the vector lies in a block
 	Meta  []byte  // encoded metadata, nil for none
 
 	// Old: the record is one of format 1. Thumb and Meta are not in it: look under KeyThumb and KeyMeta.
@@ -98,7 +98,13 @@ type Item struct {
 // newRecord is set in an item record's time from format 2 on; times before the year 292 million leave it clear.
 const newRecord = 1 << 63
 
-// AppendItem appends norm, time with newRecord, id (length, bytes), whether there is a thumbnail, and the metadata.
+// Flags of an item record.
+const (
+	flagThumb = 1 << iota
+	flagBlock // from format 3 on
+)
+
+// AppendItem appends norm, time with newRecord, id (length, bytes), flags, and the metadata.
 // An old item is written as format 1 did: norm, time, id.
 func AppendItem(dst []byte, it Item) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(it.Norm))
@@ -107,7 +113,7 @@ func AppendItem(dst []byte, it Item) []byte {
 		return append(dst, it.ID...)
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(it.Added)|newRecord)
-	dst = append(appendText(dst, it.ID), boolByte(it.Thumb))
+	dst = append(appendText(dst, it.ID), boolByte(it.Thumb)*flagThumb|boolByte(it.Block)*flagBlock)
 	return append(dst, it.Meta...)
 }
 
@@ -124,11 +130,11 @@ func DecodeItem(v []byte) (Item, error) {
 	} else {
 		r := reader{v: v[12:]}
 		it.ID = r.text()
-		thumb := r.bytes(1)
-		if r.bad || it.ID == "" || thumb[0] > 1 {
+		flags := r.bytes(1)
+		if r.bad || it.ID == "" || flags[0] > flagThumb|flagBlock {
 			return Item{}, Corruptf("item record %.40x of %d bytes", v, len(v))
 		}
-		it.Thumb = thumb[0] == 1
+		it.Thumb, it.Block = flags[0]&flagThumb != 0, flags[0]&flagBlock != 0
 		if len(r.v) > 0 {
 			it.Meta = r.v
 		}
@@ -137,44 +143,6 @@ func DecodeItem(v []byte) (Item, error) {
 		return Item{}, Corruptf("item %q: norm %v", it.ID, it.Norm)
 	}
 	return it, nil
-}
-
-// AppendVector appends the numbers as f32.
-func AppendVector(dst []byte, x []float32) []byte {
-	dst = slices.Grow(dst, 4*len(x))
-	for _, f := range x {
-		dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(f))
-	}
-	return dst
-}
-
-// DecodeVector appends dim numbers to dst.
-func DecodeVector(dst []float32, v []byte, dim int) ([]float32, error) {
-	if len(v) != 4*dim {
-		return dst, Corruptf("vector of %d bytes, want %d", len(v), 4*dim)
-	}
-	n := len(dst)
-	dst = slices.Grow(dst, dim)[:n+dim]
-	// Two numbers at a time: adding 1 to an exponent of all ones, which infinity and NaN have, reaches the sign's bit.
-	const exponents, one, signs = 0x7f800000_7f800000, 0x00800000_00800000, 0x80000000_80000000
-	odd := uint64(0)
-	out := dst[n:]
-	for len(out) >= 2 && len(v) >= 8 {
-		two := binary.LittleEndian.Uint64(v)
-		odd |= two&exponents + one
-		out[0], out[1] = math.Float32frombits(uint32(two)), math.Float32frombits(uint32(two>>32))
-		out, v = out[2:], v[8:]
-	}
-	for i := range out {
-		bits := binary.LittleEndian.Uint32(v[4*i:])
-		odd |= uint64(bits)&exponents + one
-		out[i] = math.Float32frombits(bits)
-	}
-	if odd&signs != 0 {
-		i := slices.IndexFunc(dst[n:], func(f float32) bool { return f-f != 0 })
-		return dst[:n], Corruptf("vector: element %d is %v", i, dst[n+i])
-	}
-	return dst, nil
 }
 
 // AppendCode appends a code: the number of latents (uvarint), the first latent and then the steps from one to the

@@ -21,6 +21,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3}))
 	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3, Old: true}))
 	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3, Thumb: true, Meta: AppendMeta(nil, everyType())}))
+	f.Add(AppendItem(nil, Item{ID: "a", Norm: 1, Added: 3, Block: true}))
+	f.Add(AppendVector(AppendBlock(nil, 5), []float32{1, 2, 3, 4}))
 	f.Add(AppendRangeSum(nil, RangeSum{Keys: -2, Digest: 1 << 63}))
 	f.Add(AppendSeq(nil, 1<<40))
 	f.Add(AppendCode(nil, []uint32{0, 5, 900}, []float32{1, 2, 3}))
@@ -75,6 +77,13 @@ func FuzzDecode(f *testing.F) {
 		if want := plainVector(v); len(v)%4 == 0 && (err == nil) != (want != nil) || err == nil && !slices.Equal(x, want) {
 			t.Errorf("vector %x reads as %v (%v), number by number as %v", v, x, err, want)
 		}
+		for _, dim := range []int{1, 2, 3, 512, 1 << 16} {
+			block, err := DecodeBlock(v, dim)
+			check("block of vectors", err, func() any { return block }, block)
+			if err == nil && !bytes.Equal(plainBlock(block, dim), v) {
+				t.Errorf("block %x of vectors of %d numbers reads as %x", v, dim, plainBlock(block, dim))
+			}
+		}
 		err = EachPosting(0, v, func(uint32, float32) bool { return true })
 		check("postings", err, func() any { return nil }, nil)
 		w, err := DecodeWeights(v, nil)
@@ -89,6 +98,15 @@ func FuzzDecode(f *testing.F) {
 		_, err = Last(v)
 		check("number", err, func() any { return nil }, nil)
 	})
+}
+
+// plainBlock writes a block again row by row.
+func plainBlock(b VectorBlock, dim int) []byte {
+	v := AppendBlock(nil, b.Mask())
+	for place := range VectorRows(dim) {
+		v = append(v, b.Row(place)...)
+	}
+	return v
 }
 
 func sameMeta(t *testing.T, b []byte) bool {
@@ -192,7 +210,7 @@ func plainVector(v []byte) []float32 {
 // TestDecodeVectorKnowsOddNumbers at every place of vectors of even and odd length.
 func TestDecodeVectorKnowsOddNumbers(t *testing.T) {
 	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), math.Float32frombits(0xff800001)}
-	for _, n := range []int{1, 2, 3, 8, 9} {
+	for _, n := range []int{1, 2, 3, 4, 7, 8, 9, 16, 21} {
 		for at := range n {
 			x := make([]float32, n)
 			for i := range x {
@@ -209,4 +227,47 @@ func TestDecodeVectorKnowsOddNumbers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestVectorAgainstNumberByNumber: what is copied in one piece is what is written and read number by number, for every short length.
+func TestVectorAgainstNumberByNumber(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for n := range 40 {
+		x, back := make([]float32, n), make([]float32, n)
+		for i := range x {
+			x[i] = rng.Float32() - 0.5
+		}
+		v := AppendVector([]byte("head"), x)
+		if want := appendPlain([]byte("head"), x); !bytes.Equal(v, want) {
+			t.Errorf("%v is %x, want %x", x, v, want)
+		}
+		decodePlain(back, v[4:])
+		got, err := DecodeVector([]float32{7}, v[4:], n)
+		if err != nil || !slices.Equal(got[1:], back) || !slices.Equal(back, x) {
+			t.Errorf("%v reads as %v, number by number as %v (%v)", x, got, back, err)
+		}
+	}
+}
+
+func BenchmarkVector(b *testing.B) {
+	x := make([]float32, 512)
+	for i := range x {
+		x[i] = float32(i) / 512
+	}
+	v := AppendVector(nil, x)
+	b.Run("append", func(b *testing.B) {
+		for b.Loop() {
+			v = AppendVector(v[:0], x)
+		}
+		b.SetBytes(2048)
+	})
+	b.Run("decode", func(b *testing.B) {
+		for b.Loop() {
+			var err error
+			if x, err = DecodeVector(x[:0], v, 512); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.SetBytes(2048)
+	})
 }
