@@ -18,6 +18,7 @@ import (
 var headers = [][]byte{
 	kv.KeyFormat(), kv.KeySpace(), kv.KeyState(), kv.KeyClusters(), kv.KeyDerived(), kv.KeyRanges(), kv.KeyRange(0), kv.KeyModel(1),
 	kv.KeyProgress(1), kv.KeyEdits(1), kv.SpanNames(1).From(0).Lower, kv.SpanWords().From(0).Lower, kv.SpanWordVecs().From(0).Lower,
+	kv.KeyWeighed(), kv.KeyStats(1, 3),
 }
 
 // FuzzHeader puts any bytes in the place of a header, behind the checksums: the database does not open, or all reading ends, in
@@ -45,6 +46,7 @@ func FuzzHeader(f *testing.F) {
 	f.Add(uint8(9), []byte(`{"set":{"99":"x"}}`))
 	f.Add(uint8(11), []byte("\n\n\n"))
 	f.Add(uint8(12), []byte{0, 0, 0xc0, 0x7f})
+	f.Add(uint8(14), kv.AppendStats(nil, kv.Stats{Count: -5, Whole: 1 << 63, Top: 1e30, Gone: 2e30}))
 	f.Fuzz(func(t *testing.T, which uint8, value []byte) {
 		fs := vfs.NewMem()
 		_, err := vfs.Clone(whole, fs, dbtest.Dir, dbtest.Dir)

@@ -145,8 +145,8 @@ func newUpgradeCmd(a *app) *cobra.Command {
 		Short: "Bring the database to the newest format",
 		Long: `Bring all of the database to the newest format that this program knows. An older one
 works without it, and rows take the newest form as they are written; afterwards all
-rows have it, and check finds rows that went missing by sums that are kept with
-them. A program that is older than the database refuses to open it.`,
+rows have it, check finds rows that went missing by sums that are kept with
+them, and latents have statistics that listings read. A program that is older than the database refuses to open it.`,
 		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := a.dbDir(false)
