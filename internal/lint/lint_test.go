@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 
 	"db/remote": {"db", "query", "index"},
 
-	"cmd/saedb":                  {"db", "db/remote"},
+	"cmd/saedb":                  {"db", "db/remote", "internal/vec"},
 	"cmd/saectl":                 {"db/...", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
 	"cmd/saectl/internal/demo":   {"internal/npy"},
 	"cmd/saectl/internal/folder": {},

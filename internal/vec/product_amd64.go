@@ -1,42 +1,6 @@
 package vec
 
-import (
-	"os"
-	"sync"
-
-	"golang.org/x/sys/cpu"
-)
-
-//go:generate go -C gen run . -out ../tile_amd64.s -stubs ../tile_amd64.go -pkg vec
-
-// kernelEnv forces a path that the processor has: "avx512", "avx2" or "go". Another word is as none.
-const kernelEnv = "SAEDB_KERNELS"
-
-func init() {
-	ways := ways()
-	if way, ok := ways[os.Getenv(kernelEnv)]; ok {
-		product = way
-		return
-	}
-	for _, name := range []string{"avx512", "avx2"} {
-		if way, ok := ways[name]; ok {
-			product = way
-			return
-		}
-	}
-}
-
-// ways returns what product can be on this processor, by name.
-func ways() map[string]func(dst, x, w []float32, d int) {
-	out := map[string]func(dst, x, w []float32, d int){"go": productGo}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		out["avx2"] = func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &narrow2, &narrow2) }
-	}
-	if cpu.X86.HasAVX512F {
-		out["avx512"] = func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &wide512, &narrow512) }
-	}
-	return out
-}
+import "sync"
 
 // shape is a kernel's tile: rows of w by lanes of x. one takes a single row of w.
 type shape struct {

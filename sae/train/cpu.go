@@ -32,6 +32,9 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if _, err := vec.Path(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
 	if err := init.Validate(); err != nil {
 		return nil, fmt.Errorf("train: initial model: %w", err)
 	}
