@@ -10,10 +10,16 @@ import (
 type kernels struct {
 	path    string
 	product func(dst, x, w []float32, d int) // fills dst, which is zero
+
+	survivors func(index []uint32, value, h []float32, base uint32, cut float32) int
+	partition func(above, below, src []float32, pivot float32) (more, less int)
 }
 
 // goKernels are the twins: every processor has them.
-var goKernels = kernels{path: "go", product: productGo}
+var goKernels = kernels{
+	path: "go", product: productGo,
+	survivors: survivorsGo, partition: partitionGo,
+}
 
 // kernelEnv forces a path: "avx512", "avx2" or "go". Path tells what became of the wish.
 const kernelEnv = "SAEDB_KERNELS"

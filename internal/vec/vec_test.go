@@ -263,16 +263,3 @@ func BenchmarkProduct(b *testing.B) {
 		})
 	}
 }
-
-func BenchmarkTopPositive(b *testing.B) {
-	for _, k := range []int{32, 512} {
-		b.Run(fmt.Sprintf("m=4096/k=%d", k), func(b *testing.B) {
-			h := numbers(rand.New(rand.NewPCG(1, 0)), 4096)
-			var s Selector
-			var dst []uint32
-			for b.Loop() {
-				dst = s.TopPositive(dst[:0], h, k)
-			}
-		})
-	}
-}

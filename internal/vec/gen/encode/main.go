@@ -1,0 +1,468 @@
+// Command encode writes the kernels of internal/vec that the encoder needs beside the product, all in AVX2: go generate in that folder
+// calls it.
+package main
+
+import (
+	"math/bits"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func main() {
+	ConstraintExpr("amd64")
+	lanes := laneTable()
+	survivors(lanes)
+	partition(lanes)
+	quantise()
+	screen()
+	rescoreFour()
+	rescore()
+	f16to32()
+	f32to16()
+	bf16to32()
+	f32tobf16()
+	Generate()
+}
+
+func function(name, signature, doc string) {
+	TEXT(name, NOSPLIT, signature)
+	Pragma("noescape")
+	Doc(doc)
+}
+
+// laneTable holds, for each set of eight lanes, their numbers one after the other: what moves them to the front.
+func laneTable() Mem {
+	table := GLOBL("lanes", RODATA|NOPTR)
+	for set := range 256 {
+		var row uint64
+		for at, left := 0, set; left != 0; at++ {
+			row |= uint64(bits.TrailingZeros(uint(left))) << (8 * at)
+			left &= left - 1
+		}
+		DATA(8*set, U64(row))
+	}
+	return table
+}
+
+// eachTurn writes a loop that runs while n, which it lowers by step, is at least step.
+func eachTurn(label string, n reg.Register, step int, body func()) {
+	Label(label)
+	CMPQ(n, U32(uint32(step)))
+	JL(LabelRef(label + "_end"))
+	body()
+	SUBQ(U32(uint32(step)), n)
+	JMP(LabelRef(label))
+	Label(label + "_end")
+}
+
+// word returns a vector with the same 32 bits in every lane.
+func word(bits uint32) reg.VecVirtual {
+	g, x, y := GP32(), XMM(), YMM()
+	MOVL(U32(bits), g)
+	VMOVD(g, x)
+	VPBROADCASTD(x, y)
+	return y
+}
+
+// number returns a vector with a parameter of type float32 in every lane.
+func number(name string) reg.VecVirtual {
+	x, y := XMM(), YMM()
+	Load(Param(name), x)
+	VBROADCASTSS(x, y)
+	return y
+}
+
+func pointer(name string) reg.Register { return Load(Param(name), GP64()) }
+
+// How VCMPPS compares; every one is false for NaN.
+const (
+	lessThan    = 0x11
+	atLeast     = 0x1d
+	greaterThan = 0x1e
+)
+
+// survivors writes the search for what is at least cut. It looks at 32 values at once, since mostly none of them is.
+func survivors(table Mem) {
+	function("survivorsAVX2", "func(index *uint32, value, h *float32, n int, base uint32, cut float32) int",
+		"survivorsAVX2 is survivorsGo for n values, a multiple of 8; see gen/encode.")
+	index, value, h, n := pointer("index"), pointer("value"), pointer("h"), pointer("n")
+	cut := number("cut")
+	first, at := GP32(), YMM()
+	Load(Param("base"), first)
+	x := XMM()
+	VMOVD(first, x)
+	VPBROADCASTD(x, at)
+	eight, many := word(8), word(32)
+	lanes, start := GP64(), GP64()
+	LEAQ(table, lanes)
+	MOVQ(value, start)
+	keep := func(v, c reg.VecVirtual) {
+		set, order, moved := GP64(), YMM(), YMM()
+		VMOVMSKPS(c, set.As32())
+		VPMOVZXBD(Mem{Base: lanes, Index: set, Scale: 8}, order)
+		VPERMPS(v, order, moved)
+		VMOVUPS(moved, Mem{Base: value})
+		VPADDD(at, order, order)
+		VMOVDQU(order, Mem{Base: index})
+		POPCNTL(set.As32(), set.As32())
+		LEAQ(Mem{Base: value, Index: set, Scale: 4}, value)
+		LEAQ(Mem{Base: index, Index: set, Scale: 4}, index)
+		VPADDD(eight, at, at)
+	}
+	compare := func(i int) (v, c reg.VecVirtual) {
+		v, c = YMM(), YMM()
+		VMOVUPS(Mem{Base: h, Disp: 32 * i}, v)
+		VCMPPS(U8(atLeast), cut, v, c)
+		return v, c
+	}
+	eachTurn("many", n, 32, func() {
+		var v, c [4]reg.VecVirtual
+		for i := range v {
+			v[i], c[i] = compare(i)
+		}
+		low, high := YMM(), YMM()
+		VORPS(c[0], c[1], low)
+		VORPS(c[2], c[3], high)
+		VORPS(low, high, low)
+		ADDQ(U32(128), h)
+		VPTEST(low, low)
+		JNZ(LabelRef("some"))
+		VPADDD(many, at, at)
+		JMP(LabelRef("none"))
+		Label("some")
+		for i := range v {
+			keep(v[i], c[i])
+		}
+		Label("none")
+	})
+	eachTurn("eight", n, 8, func() {
+		v, c := compare(0)
+		ADDQ(U32(32), h)
+		keep(v, c)
+	})
+	SUBQ(start, value)
+	SHRQ(U8(2), value)
+	Store(value, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// partition writes a step of quickselect.
+func partition(table Mem) {
+	function("partitionAVX2", "func(above, below, src *float32, n int, pivot float32) (more, less int)",
+		"partitionAVX2 is partitionGo for n values, a multiple of 8; see gen/encode.")
+	above, below, src, n := pointer("above"), pointer("below"), pointer("src"), pointer("n")
+	pivot := number("pivot")
+	lanes, more, less := GP64(), GP64(), GP64()
+	LEAQ(table, lanes)
+	MOVQ(above, more)
+	MOVQ(below, less)
+	eachTurn("eight", n, 8, func() {
+		v := YMM()
+		VMOVUPS(Mem{Base: src}, v)
+		ADDQ(U32(32), src)
+		for _, side := range []struct {
+			how uint8
+			p   reg.Register
+		}{{greaterThan, above}, {lessThan, below}} {
+			c, set, order, moved := YMM(), GP64(), YMM(), YMM()
+			VCMPPS(U8(side.how), pivot, v, c)
+			VMOVMSKPS(c, set.As32())
+			VPMOVZXBD(Mem{Base: lanes, Index: set, Scale: 8}, order)
+			VPERMPS(v, order, moved)
+			VMOVUPS(moved, Mem{Base: side.p})
+			POPCNTL(set.As32(), set.As32())
+			LEAQ(Mem{Base: side.p, Index: set, Scale: 4}, side.p)
+		}
+	})
+	for i, p := range []struct{ end, start reg.Register }{{above, more}, {below, less}} {
+		SUBQ(p.start, p.end)
+		SHRQ(U8(2), p.end)
+		Store(p.end, ReturnIndex(i))
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// quantise writes the rounding of src·scale to integers, halves to even.
+func quantise() {
+	function("quantiseAVX2", "func(dst *int16, src *float32, n int, scale float32)",
+		"quantiseAVX2 writes n values, a multiple of 16, times scale, rounded; see gen/encode.")
+	dst, src, n := pointer("dst"), pointer("src"), pointer("n")
+	scale := number("scale")
+	eachTurn("sixteen", n, 16, func() {
+		low, high := YMM(), YMM()
+		VMULPS(Mem{Base: src}, scale, low)
+		VMULPS(Mem{Base: src, Disp: 32}, scale, high)
+		VCVTPS2DQ(low, low)
+		VCVTPS2DQ(high, high)
+		VPACKSSDW(high, low, low) // packs within each half of the vector
+		VPERMQ(U8(0xd8), low, low)
+		VMOVDQU(low, Mem{Base: dst})
+		ADDQ(U32(64), src)
+		ADDQ(U32(32), dst)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// screen writes the tile of a Screen: 6 rows of x with 16 of w. Rows of w lie packed, a pair of columns of the 16 beside each other; rows of
+// x are read a pair of columns at a time into every lane. A product of integers costs half of one of floats: VPMADDWD does sixteen.
+func screen() {
+	const rows, unroll = 6, 4
+	function("screenAVX2", "func(u *float32, x, w *int16, stride, pairs int, step, slack, scale, norm, bias *float32)",
+		"screenAVX2 is screenGo for 6 rows of x with 16 of w; see gen/encode.")
+	u, x, w, stride, pairs := pointer("u"), pointer("x"), pointer("w"), pointer("stride"), pointer("pairs")
+	SHLQ(U8(2), stride)
+	row, second := GP64(), GP64() // in bytes; and where the rows of x from the fourth on begin
+	MOVQ(pairs, row)
+	SHLQ(U8(2), row)
+	LEAQ(Mem{Base: x, Index: row, Scale: 2}, second)
+	ADDQ(row, second)
+	at := func(r, pair int) Mem {
+		m := Mem{Base: x, Disp: 4 * pair}
+		if r >= 3 {
+			m.Base = second
+		}
+		if r%3 > 0 {
+			m.Index, m.Scale = row, uint8(r%3)
+		}
+		return m
+	}
+	var sums [rows][2]reg.VecVirtual
+	for r := range sums {
+		for i := range sums[r] {
+			sums[r][i] = YMM()
+			VPXOR(sums[r][i], sums[r][i], sums[r][i])
+		}
+	}
+	ws, b, product := [2]reg.VecVirtual{YMM(), YMM()}, YMM(), YMM()
+	pair := func(p int) {
+		for i := range ws {
+			VMOVDQU(Mem{Base: w, Disp: 64*p + 32*i}, ws[i])
+		}
+		for r := range rows {
+			VPBROADCASTD(at(r, p), b)
+			for i := range ws {
+				VPMADDWD(ws[i], b, product)
+				VPADDD(product, sums[r][i], sums[r][i])
+			}
+		}
+	}
+	for _, turn := range []struct {
+		label string
+		pairs int
+	}{{"several", unroll}, {"one", 1}} {
+		eachTurn(turn.label, pairs, turn.pairs, func() {
+			for p := range turn.pairs {
+				pair(p)
+			}
+			ADDQ(U32(uint32(64*turn.pairs)), w)
+			ADDQ(U32(uint32(4*turn.pairs)), x)
+			ADDQ(U32(uint32(4*turn.pairs)), second)
+		})
+	}
+
+	step, slack, scale, norm, bias := pointer("step"), pointer("slack"), pointer("scale"), pointer("norm"), pointer("bias")
+	for r := range rows {
+		VBROADCASTSS(Mem{Base: step, Disp: 4 * r}, ws[0])
+		VBROADCASTSS(Mem{Base: slack, Disp: 4 * r}, ws[1])
+		for i := range 2 {
+			s := sums[r][i]
+			VCVTDQ2PS(s, s)
+			VMULPS(ws[0], s, s)
+			VMOVUPS(Mem{Base: bias, Disp: 32 * i}, b)
+			VFMADD231PS(Mem{Base: norm, Disp: 32 * i}, ws[1], b)
+			VFMADD132PS(Mem{Base: scale, Disp: 32 * i}, b, s)
+			VMOVUPS(s, Mem{Base: u, Disp: 32 * i})
+		}
+		ADDQ(stride, u)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// shuffler holds the registers that columns works in. They are the same for every call: to avo the upper half of a vector whose lower half is
+// loaded lives from the start of the function.
+type shuffler struct{ a, t [4]reg.VecVirtual }
+
+func newShuffler() (s shuffler) {
+	for i := range s.a {
+		s.a[i], s.t[i] = YMM(), YMM()
+	}
+	return s
+}
+
+// columns loads four columns, from disp on, of the eight rows and gives each as a vector.
+func (s shuffler) columns(rows [8]reg.Register, disp int) [4]reg.VecVirtual {
+	a, t := s.a, s.t
+	for i := range a { // four columns of row i and of row i+4
+		VMOVUPS(Mem{Base: rows[i], Disp: disp}, a[i].AsX())
+		VINSERTF128(U8(1), Mem{Base: rows[i+4], Disp: disp}, a[i], a[i])
+	}
+	VUNPCKLPS(a[1], a[0], t[0])
+	VUNPCKHPS(a[1], a[0], t[1])
+	VUNPCKLPS(a[3], a[2], t[2])
+	VUNPCKHPS(a[3], a[2], t[3])
+	VUNPCKLPD(t[2], t[0], a[0])
+	VUNPCKHPD(t[2], t[0], a[1])
+	VUNPCKLPD(t[3], t[1], a[2])
+	VUNPCKHPD(t[3], t[1], a[3])
+	return a
+}
+
+// eightRows loads the pointers to the rows.
+func eightRows() (p [8]reg.Register) {
+	rows := pointer("rows")
+	for i := range p {
+		p[i] = GP64()
+		MOVQ(Mem{Base: rows, Disp: 8 * i}, p[i])
+	}
+	return p
+}
+
+func advance(p [8]reg.Register, x reg.Register, bytes int) {
+	for _, r := range append(p[:], x) {
+		ADDQ(U32(uint32(bytes)), r)
+	}
+}
+
+// rescoreFour writes the sums of Product for eight rows over four runs, each in its own register and none waiting for another.
+func rescoreFour() {
+	const run = 128
+	function("rescoreFourAVX2", "func(sums, x *float32, rows *[8]*float32, from int)",
+		"rescoreFourAVX2 is four calls of rescoreAVX2 for 128 columns each, one after the other; see gen/encode.")
+	p := eightRows()
+	x, n, from := pointer("x"), GP64(), pointer("from")
+	for _, r := range append(p[:], x) {
+		LEAQ(Mem{Base: r, Index: from, Scale: 4}, r)
+	}
+	MOVQ(U32(run), n)
+	shuffle := newShuffler()
+	var sums [4]reg.VecVirtual
+	for i := range sums {
+		sums[i] = YMM()
+		VXORPS(sums[i], sums[i], sums[i])
+	}
+	b := YMM()
+	eachTurn("four", n, 4, func() {
+		for i := range sums {
+			for c, v := range shuffle.columns(p, 4*run*i) {
+				VBROADCASTSS(Mem{Base: x, Disp: 4 * (run*i + c)}, b)
+				VFMADD231PS(v, b, sums[i])
+			}
+		}
+		advance(p, x, 16)
+	})
+	out := pointer("sums")
+	for i := range sums {
+		VMOVUPS(sums[i], Mem{Base: out, Disp: 32 * i})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// rescore writes the sums of Product for eight rows over one run.
+func rescore() {
+	function("rescoreAVX2", "func(sums, x *float32, rows *[8]*float32, from, n int)",
+		"rescoreAVX2 writes the products of x with eight rows over n columns from the given one on, each summed as a tile sums it; see gen/encode.")
+	p := eightRows()
+	x, n, from := pointer("x"), pointer("n"), pointer("from")
+	for _, r := range append(p[:], x) {
+		LEAQ(Mem{Base: r, Index: from, Scale: 4}, r)
+	}
+	shuffle, sum, b := newShuffler(), YMM(), YMM()
+	VXORPS(sum, sum, sum)
+	eachTurn("four", n, 4, func() {
+		for c, v := range shuffle.columns(p, 0) {
+			VBROADCASTSS(Mem{Base: x, Disp: 4 * c}, b)
+			VFMADD231PS(v, b, sum)
+		}
+		advance(p, x, 16)
+	})
+	eachTurn("one", n, 1, func() {
+		low, high := shuffle.a[0].AsX(), shuffle.a[1].AsX()
+		for i, half := range []reg.Register{low, high} {
+			VMOVSS(Mem{Base: p[4*i]}, half)
+			for j := 1; j < 4; j++ {
+				VINSERTPS(U8(uint8(j<<4)), Mem{Base: p[4*i+j]}, half, half)
+			}
+		}
+		v := shuffle.t[0]
+		VINSERTF128(U8(1), high, shuffle.a[0], v)
+		VBROADCASTSS(Mem{Base: x}, b)
+		VFMADD231PS(v, b, sum)
+		advance(p, x, 4)
+	})
+	VMOVUPS(sum, Mem{Base: pointer("sums")})
+	VZEROUPPER()
+	RET()
+}
+
+// convert writes a loop over eight numbers at a time, of from bytes each, that become numbers of to bytes.
+func convert(name, signature string, from, to int, prepare func() func(src, dst Mem)) {
+	function(name, signature, name+" converts n numbers, a multiple of 8; see gen/encode.")
+	dst, src, n := pointer("dst"), pointer("src"), pointer("n")
+	body := prepare()
+	eachTurn("eight", n, 8, func() {
+		body(Mem{Base: src}, Mem{Base: dst})
+		ADDQ(U32(uint32(8*from)), src)
+		ADDQ(U32(uint32(8*to)), dst)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+func f16to32() {
+	convert("fromF16AVX2", "func(dst *float32, src *uint16, n int)", 2, 4, func() func(src, dst Mem) {
+		v := YMM()
+		return func(src, dst Mem) {
+			VCVTPH2PS(src, v)
+			VMOVUPS(v, dst)
+		}
+	})
+}
+
+func f32to16() {
+	convert("toF16AVX2", "func(dst *uint16, src *float32, n int)", 4, 2, func() func(src, dst Mem) {
+		v := YMM()
+		return func(src, dst Mem) {
+			VMOVUPS(src, v)
+			VCVTPS2PH(U8(0), v, dst) // 0: to the nearest, halves to even
+		}
+	})
+}
+
+func bf16to32() {
+	convert("fromBF16AVX2", "func(dst *float32, src *uint16, n int)", 2, 4, func() func(src, dst Mem) {
+		v := YMM()
+		return func(src, dst Mem) {
+			VPMOVZXWD(src, v)
+			VPSLLD(U8(16), v, v)
+			VMOVDQU(v, dst)
+		}
+	})
+}
+
+func f32tobf16() {
+	convert("toBF16AVX2", "func(dst *uint16, src *float32, n int)", 4, 2, func() func(src, dst Mem) {
+		one, half, quiet := word(1), word(0x7fff), word(0x40)
+		v, odd, nan, isNaN := YMM(), YMM(), YMM(), YMM()
+		return func(src, dst Mem) {
+			VMOVDQU(src, v)
+			VPSRLD(U8(16), v, nan)
+			VPAND(one, nan, odd)
+			VPOR(quiet, nan, nan)
+			VCMPPS(U8(3), v, v, isNaN) // unordered
+			VPADDD(odd, v, v)
+			VPADDD(half, v, v)
+			VPSRLD(U8(16), v, v)
+			VBLENDVPS(isNaN, nan, v, v)
+			VPACKUSDW(v, v, v) // within each half of the vector
+			VPERMQ(U8(0xd8), v, v)
+			VMOVDQU(v.AsX(), dst)
+		}
+	})
+}
