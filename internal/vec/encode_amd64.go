@@ -14,20 +14,20 @@ func survivorsAVX2(index *uint32, value *float32, h *float32, n int, base uint32
 //go:noescape
 func partitionAVX2(above *float32, below *float32, src *float32, n int, pivot float32) (more int, less int)
 
-// quantiseAVX2 writes n values, a multiple of 16, times scale, rounded; see gen/encode.
+// quantiseAVX2 is quantiseGo for n values, a multiple of 16; see gen/encode.
 //
 //go:noescape
-func quantiseAVX2(dst *int16, src *float32, n int, scale float32)
+func quantiseAVX2(dst *int16, src *float32, n int, scale float32) int32
 
-// screenAVX2 is screenGo for 6 rows of x with 16 of w; see gen/encode.
+// screenAVX2 is screenGo for 4 rows of x with 16 of w; see gen/encode.
 //
 //go:noescape
-func screenAVX2(u *float32, x *int16, w *int16, stride int, pairs int, step *float32, slack *float32, scale *float32, norm *float32, bias *float32)
+func screenAVX2(u *float32, x *int16, w *int16, stride int, quads int, own *int32, cross *int32, step *float32, slack *float32, scale *float32, norm *float32, bias *float32)
 
-// rescoreFourAVX2 is four calls of rescoreAVX2 for 128 columns each, one after the other; see gen/encode.
+// rescoreFourAVX2 is four calls of rescoreAVX2 for 128 columns each, and fetches the same columns of the next rows; see gen/encode.
 //
 //go:noescape
-func rescoreFourAVX2(sums *float32, x *float32, rows *[8]*float32, from int)
+func rescoreFourAVX2(sums *float32, x *float32, rows *[8]*float32, next *[8]*float32, from int)
 
 // rescoreAVX2 writes the products of x with eight rows over n columns from the given one on, each summed as a tile sums it; see gen/encode.
 //

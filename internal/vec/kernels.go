@@ -13,12 +13,18 @@ type kernels struct {
 
 	survivors func(index []uint32, value, h []float32, base uint32, cut float32) int
 	partition func(above, below, src []float32, pivot float32) (more, less int)
+
+	screens  bool // whether a Screen is worth it
+	quantise func(dst []int16, src []float32, scale float32) int32
+	screen   func(u []float32, x, w []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32)
+	rescore  func(dst, x, w []float32, index, next []uint32)
 }
 
 // goKernels are the twins: every processor has them.
 var goKernels = kernels{
 	path: "go", product: productGo,
 	survivors: survivorsGo, partition: partitionGo,
+	quantise: quantiseGo, screen: screenGo, rescore: rescoreGo,
 }
 
 // kernelEnv forces a path: "avx512", "avx2" or "go". Path tells what became of the wish.

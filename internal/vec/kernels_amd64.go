@@ -13,6 +13,7 @@ func assembled() []kernels {
 			path:      "avx512",
 			product:   func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &wide512, &narrow512) },
 			survivors: survivorsAsm, partition: partitionAsm,
+			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
 		})
 	}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
@@ -20,6 +21,7 @@ func assembled() []kernels {
 			path:      "avx2",
 			product:   func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &narrow2, &narrow2) },
 			survivors: survivorsAsm, partition: partitionAsm,
+			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
 		})
 	}
 	return all

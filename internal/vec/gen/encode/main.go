@@ -186,12 +186,14 @@ func partition(table Mem) {
 	RET()
 }
 
-// quantise writes the rounding of src·scale to integers, halves to even.
+// quantise writes the rounding of src·scale to integers, halves to even, of each four in the order 0 2 1 3, and adds up the products of the
+// first two with the last two.
 func quantise() {
-	function("quantiseAVX2", "func(dst *int16, src *float32, n int, scale float32)",
-		"quantiseAVX2 writes n values, a multiple of 16, times scale, rounded; see gen/encode.")
+	function("quantiseAVX2", "func(dst *int16, src *float32, n int, scale float32) int32",
+		"quantiseAVX2 is quantiseGo for n values, a multiple of 16; see gen/encode.")
 	dst, src, n := pointer("dst"), pointer("src"), pointer("n")
-	scale := number("scale")
+	scale, sum := number("scale"), YMM()
+	VPXOR(sum, sum, sum)
 	eachTurn("sixteen", n, 16, func() {
 		low, high := YMM(), YMM()
 		VMULPS(Mem{Base: src}, scale, low)
@@ -200,34 +202,46 @@ func quantise() {
 		VCVTPS2DQ(high, high)
 		VPACKSSDW(high, low, low) // packs within each half of the vector
 		VPERMQ(U8(0xd8), low, low)
+		VPSHUFLW(U8(0xd8), low, low)
+		VPSHUFHW(U8(0xd8), low, low)
 		VMOVDQU(low, Mem{Base: dst})
+		VPSRLQ(U8(32), low, high)
+		VPMADDWD(low, high, high)
+		VPADDD(high, sum, sum)
 		ADDQ(U32(64), src)
 		ADDQ(U32(32), dst)
 	})
+	half, total := XMM(), GP32()
+	VEXTRACTI128(U8(1), sum, half)
+	VPADDD(half, sum.AsX(), half)
+	VPSHUFD(U8(0x0e), half, sum.AsX())
+	VPADDD(half, sum.AsX(), half) // the odd lanes are zero
+	VMOVD(half, total)
+	Store(total, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
 }
 
-// screen writes the tile of a Screen: 6 rows of x with 16 of w. Rows of w lie packed, a pair of columns of the 16 beside each other; rows of
-// x are read a pair of columns at a time into every lane. A product of integers costs half of one of floats: VPMADDWD does sixteen.
+// screen writes the tile of a Screen: 4 rows of x with 16 of w, four columns at a time. VPMADDWD multiplies two pairs of integers in each
+// lane; with (x0+w1)(x1+w0) = x0w0 + x1w1 + x0x1 + w0w1 a multiplication does for two products, once what depends on x or w alone is
+// subtracted. It costs two additions, which have ports of their own: plain products and their sums compete for two of the four.
 func screen() {
-	const rows, unroll = 6, 4
-	function("screenAVX2", "func(u *float32, x, w *int16, stride, pairs int, step, slack, scale, norm, bias *float32)",
-		"screenAVX2 is screenGo for 6 rows of x with 16 of w; see gen/encode.")
-	u, x, w, stride, pairs := pointer("u"), pointer("x"), pointer("w"), pointer("stride"), pointer("pairs")
+	const rows, unroll = 4, 2
+	function("screenAVX2", "func(u *float32, x, w *int16, stride, quads int, own, cross *int32, step, slack, scale, norm, bias *float32)",
+		"screenAVX2 is screenGo for 4 rows of x with 16 of w; see gen/encode.")
+	u, x, w, stride, quads := pointer("u"), pointer("x"), pointer("w"), pointer("stride"), pointer("quads")
 	SHLQ(U8(2), stride)
-	row, second := GP64(), GP64() // in bytes; and where the rows of x from the fourth on begin
-	MOVQ(pairs, row)
-	SHLQ(U8(2), row)
-	LEAQ(Mem{Base: x, Index: row, Scale: 2}, second)
-	ADDQ(row, second)
-	at := func(r, pair int) Mem {
-		m := Mem{Base: x, Disp: 4 * pair}
-		if r >= 3 {
-			m.Base = second
-		}
-		if r%3 > 0 {
-			m.Index, m.Scale = row, uint8(r%3)
+	row, second := GP64(), GP64() // in bytes; and where the second row of x begins
+	MOVQ(quads, row)
+	SHLQ(U8(3), row)
+	LEAQ(Mem{Base: x, Index: row, Scale: 1}, second)
+	at := func(r, word int) Mem {
+		m := Mem{Base: x, Disp: 4 * word}
+		switch r {
+		case 1, 2:
+			m.Index, m.Scale = row, uint8(r)
+		case 3:
+			m.Base, m.Index, m.Scale = second, row, 2
 		}
 		return m
 	}
@@ -238,43 +252,55 @@ func screen() {
 			VPXOR(sums[r][i], sums[r][i], sums[r][i])
 		}
 	}
-	ws, b, product := [2]reg.VecVirtual{YMM(), YMM()}, YMM(), YMM()
-	pair := func(p int) {
-		for i := range ws {
-			VMOVDQU(Mem{Base: w, Disp: 64*p + 32*i}, ws[i])
+	var odd, even [2]reg.VecVirtual // columns 1 and 3, 0 and 2, of eight rows of w
+	for i := range odd {
+		odd[i], even[i] = YMM(), YMM()
+	}
+	x02, x13, a, b := YMM(), YMM(), YMM(), YMM()
+	quad := func(q int) {
+		for i := range odd {
+			VMOVDQU(Mem{Base: w, Disp: 128*q + 32*i}, odd[i])
+			VMOVDQU(Mem{Base: w, Disp: 128*q + 64 + 32*i}, even[i])
 		}
 		for r := range rows {
-			VPBROADCASTD(at(r, p), b)
-			for i := range ws {
-				VPMADDWD(ws[i], b, product)
-				VPADDD(product, sums[r][i], sums[r][i])
+			VPBROADCASTD(at(r, 2*q), x02)
+			VPBROADCASTD(at(r, 2*q+1), x13)
+			for i := range odd {
+				VPADDW(odd[i], x02, a)
+				VPADDW(even[i], x13, b)
+				VPMADDWD(a, b, b)
+				VPADDD(b, sums[r][i], sums[r][i])
 			}
 		}
 	}
 	for _, turn := range []struct {
 		label string
-		pairs int
+		quads int
 	}{{"several", unroll}, {"one", 1}} {
-		eachTurn(turn.label, pairs, turn.pairs, func() {
-			for p := range turn.pairs {
-				pair(p)
+		eachTurn(turn.label, quads, turn.quads, func() {
+			for q := range turn.quads {
+				quad(q)
 			}
-			ADDQ(U32(uint32(64*turn.pairs)), w)
-			ADDQ(U32(uint32(4*turn.pairs)), x)
-			ADDQ(U32(uint32(4*turn.pairs)), second)
+			ADDQ(U32(uint32(128*turn.quads)), w)
+			ADDQ(U32(uint32(8*turn.quads)), x)
+			ADDQ(U32(uint32(8*turn.quads)), second)
 		})
 	}
 
+	own, cross := pointer("own"), pointer("cross")
 	step, slack, scale, norm, bias := pointer("step"), pointer("slack"), pointer("scale"), pointer("norm"), pointer("bias")
 	for r := range rows {
-		VBROADCASTSS(Mem{Base: step, Disp: 4 * r}, ws[0])
-		VBROADCASTSS(Mem{Base: slack, Disp: 4 * r}, ws[1])
+		VPBROADCASTD(Mem{Base: own, Disp: 4 * r}, a)
+		VBROADCASTSS(Mem{Base: step, Disp: 4 * r}, x02)
+		VBROADCASTSS(Mem{Base: slack, Disp: 4 * r}, x13)
 		for i := range 2 {
 			s := sums[r][i]
+			VPSUBD(a, s, s)
+			VPSUBD(Mem{Base: cross, Disp: 32 * i}, s, s)
 			VCVTDQ2PS(s, s)
-			VMULPS(ws[0], s, s)
+			VMULPS(x02, s, s)
 			VMOVUPS(Mem{Base: bias, Disp: 32 * i}, b)
-			VFMADD231PS(Mem{Base: norm, Disp: 32 * i}, ws[1], b)
+			VFMADD231PS(Mem{Base: norm, Disp: 32 * i}, x13, b)
 			VFMADD132PS(Mem{Base: scale, Disp: 32 * i}, b, s)
 			VMOVUPS(s, Mem{Base: u, Disp: 32 * i})
 		}
@@ -332,10 +358,13 @@ func advance(p [8]reg.Register, x reg.Register, bytes int) {
 // rescoreFour writes the sums of Product for eight rows over four runs, each in its own register and none waiting for another.
 func rescoreFour() {
 	const run = 128
-	function("rescoreFourAVX2", "func(sums, x *float32, rows *[8]*float32, from int)",
-		"rescoreFourAVX2 is four calls of rescoreAVX2 for 128 columns each, one after the other; see gen/encode.")
+	function("rescoreFourAVX2", "func(sums, x *float32, rows, next *[8]*float32, from int)",
+		"rescoreFourAVX2 is four calls of rescoreAVX2 for 128 columns each, and fetches the same columns of the next rows; see gen/encode.")
 	p := eightRows()
-	x, n, from := pointer("x"), GP64(), pointer("from")
+	x, n, from, next := pointer("x"), GP64(), pointer("from"), pointer("next")
+	line, row := GP64(), GP64()
+	MOVQ(from, line)
+	SHLQ(U8(2), line)
 	for _, r := range append(p[:], x) {
 		LEAQ(Mem{Base: r, Index: from, Scale: 4}, r)
 	}
@@ -354,6 +383,11 @@ func rescoreFour() {
 				VFMADD231PS(v, b, sums[i])
 			}
 		}
+		for i := range p { // 32 turns fetch the 32 lines of each row
+			MOVQ(Mem{Base: next, Disp: 8 * i}, row)
+			PREFETCHT0(Mem{Base: row, Index: line, Scale: 1})
+		}
+		ADDQ(U32(64), line)
 		advance(p, x, 16)
 	})
 	out := pointer("sums")
