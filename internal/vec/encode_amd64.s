@@ -461,266 +461,326 @@ sixteen_end:
 	VZEROUPPER
 	RET
 
-// func screenAVX2(u *float32, x *int16, w *int16, stride int, quads int, own *int32, cross *int32, step *float32, slack *float32, scale *float32, norm *float32, bias *float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·screenAVX2(SB), NOSPLIT, $0-96
-	MOVQ  u+0(FP), AX
-	MOVQ  x+8(FP), CX
-	MOVQ  w+16(FP), DX
-	MOVQ  stride+24(FP), BX
-	MOVQ  quads+32(FP), SI
-	SHLQ  $0x02, BX
-	MOVQ  SI, DI
-	SHLQ  $0x03, DI
-	LEAQ  (CX)(DI*1), R8
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
+// func screenAVX2(u *float32, x *int16, w *int16, next *int16, stride int, quads int, tiles int, own *int32, cross *int32, step *float32, slack *float32, scale *float32, norm *float32, bias *float32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·screenAVX2(SB), NOSPLIT, $0-112
+	MOVQ u+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ next+24(FP), DX
+	MOVQ stride+32(FP), BX
+	MOVQ tiles+48(FP), SI
+	SHLQ $0x02, BX
+	MOVQ quads+40(FP), DI
+	SHLQ $0x03, DI
+	XORQ R8, R8
+
+tile:
+	CMPQ       SI, $0x00000001
+	JL         tile_end
+	MOVQ       w+16(FP), R9
+	MOVQ       quads+40(FP), R10
+	LEAQ       (CX)(DI*1), R11
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y8, Y8, Y8
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y9, Y9, Y9
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y10, Y10, Y10
+	VPXOR      Y5, Y5, Y5
+	VPXOR      Y11, Y11, Y11
+	PREFETCHT1 (DX)
+	PREFETCHT1 64(DX)
+	PREFETCHT1 128(DX)
+	PREFETCHT1 192(DX)
+	PREFETCHT1 256(DX)
+	PREFETCHT1 320(DX)
+	PREFETCHT1 384(DX)
+	PREFETCHT1 448(DX)
+	ADDQ       $0x00000200, DX
 
 several:
-	CMPQ         SI, $0x00000002
+	CMPQ         R10, $0x00000002
 	JL           several_end
-	VMOVDQU      (DX), Y8
-	VMOVDQU      64(DX), Y9
-	VMOVDQU      32(DX), Y10
-	VMOVDQU      96(DX), Y11
+	VMOVDQU      (R9), Y0
+	VMOVDQU      64(R9), Y1
+	VMOVDQU      32(R9), Y6
+	VMOVDQU      96(R9), Y7
 	VPBROADCASTD (CX), Y12
 	VPBROADCASTD 4(CX), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
+	VPADDD       Y15, Y2, Y2
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y1, Y1
+	VPADDD       Y15, Y8, Y8
 	VPBROADCASTD (CX)(DI*1), Y12
 	VPBROADCASTD 4(CX)(DI*1), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
-	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y2, Y2
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y3, Y3
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
+	VPMADDWD     Y14, Y15, Y15
+	VPADDD       Y15, Y9, Y9
 	VPBROADCASTD (CX)(DI*2), Y12
 	VPBROADCASTD 4(CX)(DI*2), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y4, Y4
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
+	VPMADDWD     Y14, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VPBROADCASTD (R11)(DI*2), Y12
+	VPBROADCASTD 4(R11)(DI*2), Y13
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD (R8)(DI*2), Y12
-	VPBROADCASTD 4(R8)(DI*2), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
-	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y7, Y7
-	VMOVDQU      128(DX), Y8
-	VMOVDQU      192(DX), Y9
-	VMOVDQU      160(DX), Y10
-	VMOVDQU      224(DX), Y11
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      128(R9), Y0
+	VMOVDQU      192(R9), Y1
+	VMOVDQU      160(R9), Y6
+	VMOVDQU      224(R9), Y7
 	VPBROADCASTD 8(CX), Y12
 	VPBROADCASTD 12(CX), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
-	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
-	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD 8(CX)(DI*1), Y12
-	VPBROADCASTD 12(CX)(DI*1), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y2, Y2
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
+	VPMADDWD     Y14, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VPBROADCASTD 8(CX)(DI*1), Y12
+	VPBROADCASTD 12(CX)(DI*1), Y13
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y3, Y3
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
+	VPMADDWD     Y14, Y15, Y15
+	VPADDD       Y15, Y9, Y9
 	VPBROADCASTD 8(CX)(DI*2), Y12
 	VPBROADCASTD 12(CX)(DI*2), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y4, Y4
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
+	VPMADDWD     Y14, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VPBROADCASTD 8(R11)(DI*2), Y12
+	VPBROADCASTD 12(R11)(DI*2), Y13
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD 8(R8)(DI*2), Y12
-	VPBROADCASTD 12(R8)(DI*2), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
-	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y7, Y7
-	ADDQ         $0x00000100, DX
+	VPADDD       Y15, Y11, Y11
+	ADDQ         $0x00000100, R9
 	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000010, R8
-	SUBQ         $0x00000002, SI
+	ADDQ         $0x00000010, R11
+	SUBQ         $0x00000002, R10
 	JMP          several
 
 several_end:
 one:
-	CMPQ         SI, $0x00000001
+	CMPQ         R10, $0x00000001
 	JL           one_end
-	VMOVDQU      (DX), Y8
-	VMOVDQU      64(DX), Y9
-	VMOVDQU      32(DX), Y10
-	VMOVDQU      96(DX), Y11
+	VMOVDQU      (R9), Y0
+	VMOVDQU      64(R9), Y1
+	VMOVDQU      32(R9), Y6
+	VMOVDQU      96(R9), Y7
 	VPBROADCASTD (CX), Y12
 	VPBROADCASTD 4(CX), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
-	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y0, Y0
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
-	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD (CX)(DI*1), Y12
-	VPBROADCASTD 4(CX)(DI*1), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y2, Y2
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
+	VPMADDWD     Y14, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VPBROADCASTD (CX)(DI*1), Y12
+	VPBROADCASTD 4(CX)(DI*1), Y13
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y3, Y3
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
+	VPMADDWD     Y14, Y15, Y15
+	VPADDD       Y15, Y9, Y9
 	VPBROADCASTD (CX)(DI*2), Y12
 	VPBROADCASTD 4(CX)(DI*2), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y4, Y4
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
+	VPMADDWD     Y14, Y15, Y15
+	VPADDD       Y15, Y10, Y10
+	VPBROADCASTD (R11)(DI*2), Y12
+	VPBROADCASTD 4(R11)(DI*2), Y13
+	VPADDW       Y0, Y12, Y14
+	VPADDW       Y1, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
 	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD (R8)(DI*2), Y12
-	VPBROADCASTD 4(R8)(DI*2), Y13
-	VPADDW       Y8, Y12, Y14
-	VPADDW       Y9, Y13, Y15
+	VPADDW       Y6, Y12, Y14
+	VPADDW       Y7, Y13, Y15
 	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y6, Y6
-	VPADDW       Y10, Y12, Y14
-	VPADDW       Y11, Y13, Y15
-	VPMADDWD     Y14, Y15, Y15
-	VPADDD       Y15, Y7, Y7
-	ADDQ         $0x00000080, DX
+	VPADDD       Y15, Y11, Y11
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x00000008, CX
-	ADDQ         $0x00000008, R8
-	SUBQ         $0x00000001, SI
+	ADDQ         $0x00000008, R11
+	SUBQ         $0x00000001, R10
 	JMP          one
 
 one_end:
-	MOVQ         own+40(FP), CX
-	MOVQ         cross+48(FP), DX
-	MOVQ         step+56(FP), SI
-	MOVQ         slack+64(FP), DI
-	MOVQ         scale+72(FP), R8
-	MOVQ         norm+80(FP), R9
-	MOVQ         bias+88(FP), R10
-	VPBROADCASTD (CX), Y14
-	VBROADCASTSS (SI), Y12
-	VBROADCASTSS (DI), Y13
-	VPSUBD       Y14, Y0, Y0
-	VPSUBD       (DX), Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y12, Y0, Y0
-	VMOVUPS      (R10), Y15
-	VFMADD231PS  (R9), Y13, Y15
-	VFMADD132PS  (R8), Y15, Y0
-	VMOVUPS      Y0, (AX)
-	VPSUBD       Y14, Y1, Y1
-	VPSUBD       32(DX), Y1, Y1
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VMOVUPS      32(R10), Y15
-	VFMADD231PS  32(R9), Y13, Y15
-	VFMADD132PS  32(R8), Y15, Y1
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         BX, AX
-	VPBROADCASTD 4(CX), Y14
-	VBROADCASTSS 4(SI), Y12
-	VBROADCASTSS 4(DI), Y13
+	LEAQ         (CX)(DI*2), CX
+	ADDQ         DI, CX
+	MOVQ         own+56(FP), R9
+	VPBROADCASTD (R9)(R8*1), Y14
+	MOVQ         step+72(FP), R9
+	VBROADCASTSS (R9)(R8*1), Y12
+	MOVQ         slack+80(FP), R9
+	VBROADCASTSS (R9)(R8*1), Y13
 	VPSUBD       Y14, Y2, Y2
-	VPSUBD       (DX), Y2, Y2
+	MOVQ         cross+64(FP), R9
+	VPSUBD       (R9), Y2, Y2
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y12, Y2, Y2
-	VMOVUPS      (R10), Y15
+	MOVQ         bias+104(FP), R9
+	VMOVUPS      (R9), Y15
+	MOVQ         norm+96(FP), R9
 	VFMADD231PS  (R9), Y13, Y15
-	VFMADD132PS  (R8), Y15, Y2
+	MOVQ         scale+88(FP), R9
+	VFMADD132PS  (R9), Y15, Y2
 	VMOVUPS      Y2, (AX)
+	VPSUBD       Y14, Y8, Y8
+	MOVQ         cross+64(FP), R9
+	VPSUBD       32(R9), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	MOVQ         bias+104(FP), R9
+	VMOVUPS      32(R9), Y15
+	MOVQ         norm+96(FP), R9
+	VFMADD231PS  32(R9), Y13, Y15
+	MOVQ         scale+88(FP), R9
+	VFMADD132PS  32(R9), Y15, Y8
+	VMOVUPS      Y8, 32(AX)
+	ADDQ         BX, AX
+	MOVQ         own+56(FP), R9
+	VPBROADCASTD 4(R9)(R8*1), Y14
+	MOVQ         step+72(FP), R9
+	VBROADCASTSS 4(R9)(R8*1), Y12
+	MOVQ         slack+80(FP), R9
+	VBROADCASTSS 4(R9)(R8*1), Y13
 	VPSUBD       Y14, Y3, Y3
-	VPSUBD       32(DX), Y3, Y3
+	MOVQ         cross+64(FP), R9
+	VPSUBD       (R9), Y3, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y12, Y3, Y3
-	VMOVUPS      32(R10), Y15
+	MOVQ         bias+104(FP), R9
+	VMOVUPS      (R9), Y15
+	MOVQ         norm+96(FP), R9
+	VFMADD231PS  (R9), Y13, Y15
+	MOVQ         scale+88(FP), R9
+	VFMADD132PS  (R9), Y15, Y3
+	VMOVUPS      Y3, (AX)
+	VPSUBD       Y14, Y9, Y9
+	MOVQ         cross+64(FP), R9
+	VPSUBD       32(R9), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y12, Y9, Y9
+	MOVQ         bias+104(FP), R9
+	VMOVUPS      32(R9), Y15
+	MOVQ         norm+96(FP), R9
 	VFMADD231PS  32(R9), Y13, Y15
-	VFMADD132PS  32(R8), Y15, Y3
-	VMOVUPS      Y3, 32(AX)
+	MOVQ         scale+88(FP), R9
+	VFMADD132PS  32(R9), Y15, Y9
+	VMOVUPS      Y9, 32(AX)
 	ADDQ         BX, AX
-	VPBROADCASTD 8(CX), Y14
-	VBROADCASTSS 8(SI), Y12
-	VBROADCASTSS 8(DI), Y13
+	MOVQ         own+56(FP), R9
+	VPBROADCASTD 8(R9)(R8*1), Y14
+	MOVQ         step+72(FP), R9
+	VBROADCASTSS 8(R9)(R8*1), Y12
+	MOVQ         slack+80(FP), R9
+	VBROADCASTSS 8(R9)(R8*1), Y13
 	VPSUBD       Y14, Y4, Y4
-	VPSUBD       (DX), Y4, Y4
+	MOVQ         cross+64(FP), R9
+	VPSUBD       (R9), Y4, Y4
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y12, Y4, Y4
-	VMOVUPS      (R10), Y15
+	MOVQ         bias+104(FP), R9
+	VMOVUPS      (R9), Y15
+	MOVQ         norm+96(FP), R9
 	VFMADD231PS  (R9), Y13, Y15
-	VFMADD132PS  (R8), Y15, Y4
+	MOVQ         scale+88(FP), R9
+	VFMADD132PS  (R9), Y15, Y4
 	VMOVUPS      Y4, (AX)
+	VPSUBD       Y14, Y10, Y10
+	MOVQ         cross+64(FP), R9
+	VPSUBD       32(R9), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	MOVQ         bias+104(FP), R9
+	VMOVUPS      32(R9), Y15
+	MOVQ         norm+96(FP), R9
+	VFMADD231PS  32(R9), Y13, Y15
+	MOVQ         scale+88(FP), R9
+	VFMADD132PS  32(R9), Y15, Y10
+	VMOVUPS      Y10, 32(AX)
+	ADDQ         BX, AX
+	MOVQ         own+56(FP), R9
+	VPBROADCASTD 12(R9)(R8*1), Y14
+	MOVQ         step+72(FP), R9
+	VBROADCASTSS 12(R9)(R8*1), Y12
+	MOVQ         slack+80(FP), R9
+	VBROADCASTSS 12(R9)(R8*1), Y13
 	VPSUBD       Y14, Y5, Y5
-	VPSUBD       32(DX), Y5, Y5
+	MOVQ         cross+64(FP), R9
+	VPSUBD       (R9), Y5, Y5
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y12, Y5, Y5
-	VMOVUPS      32(R10), Y15
-	VFMADD231PS  32(R9), Y13, Y15
-	VFMADD132PS  32(R8), Y15, Y5
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         BX, AX
-	VPBROADCASTD 12(CX), Y14
-	VBROADCASTSS 12(SI), Y12
-	VBROADCASTSS 12(DI), Y13
-	VPSUBD       Y14, Y6, Y6
-	VPSUBD       (DX), Y6, Y6
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VMOVUPS      (R10), Y15
+	MOVQ         bias+104(FP), R9
+	VMOVUPS      (R9), Y15
+	MOVQ         norm+96(FP), R9
 	VFMADD231PS  (R9), Y13, Y15
-	VFMADD132PS  (R8), Y15, Y6
-	VMOVUPS      Y6, (AX)
-	VPSUBD       Y14, Y7, Y7
-	VPSUBD       32(DX), Y7, Y7
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y12, Y7, Y7
-	VMOVUPS      32(R10), Y15
+	MOVQ         scale+88(FP), R9
+	VFMADD132PS  (R9), Y15, Y5
+	VMOVUPS      Y5, (AX)
+	VPSUBD       Y14, Y11, Y11
+	MOVQ         cross+64(FP), R9
+	VPSUBD       32(R9), Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y12, Y11, Y11
+	MOVQ         bias+104(FP), R9
+	VMOVUPS      32(R9), Y15
+	MOVQ         norm+96(FP), R9
 	VFMADD231PS  32(R9), Y13, Y15
-	VFMADD132PS  32(R8), Y15, Y7
-	VMOVUPS      Y7, 32(AX)
+	MOVQ         scale+88(FP), R9
+	VFMADD132PS  32(R9), Y15, Y11
+	VMOVUPS      Y11, 32(AX)
 	ADDQ         BX, AX
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000001, SI
+	JMP          tile
+
+tile_end:
 	VZEROUPPER
 	RET
 

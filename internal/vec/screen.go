@@ -36,6 +36,8 @@ const (
 	screenBlock = 256 // rows of w between two looks at what survives
 	screenPanel = 128 // rows of x sent past a block: their integers and their bounds stay in L2
 
+	screenStride = screenBlock + 16 // between rows of bounds, so that they do not all meet in the same lines of L1
+
 	// No integer is larger than screenMost: two of them are added in 16 bits. No row of them is longer than screenTop, for the products of two
 	// rows to add up to no more than 31 bits. They are this far from the numbers they round: a half, and the rounding of the scaling.
 	screenMost  = 16380
@@ -152,7 +154,7 @@ type Screening struct {
 	q            []int16   // (rows, 4·quads): x in integers
 	own          []int32   // (rows) of x: the products of neighbouring columns, which screen adds too much
 	step, length []float32 // (rows) of x: what 1 stands for; length times slack
-	u            []float32 // (rows, screenBlock): bounds of a block
+	u            []float32 // (rows, screenStride): bounds of a block
 	found        []candidates
 	low          []float32
 	at           []uint32
@@ -243,7 +245,7 @@ func (a *Screening) fit(rows, columns, most int) {
 	if len(a.step) < rows || len(a.low) < most {
 		rows = max(rows, len(a.step))
 		a.own = make([]int32, rows)
-		a.step, a.length, a.u = make([]float32, rows), make([]float32, rows), make([]float32, rows*screenBlock)
+		a.step, a.length, a.u = make([]float32, rows), make([]float32, rows), make([]float32, rows*screenStride)
 		a.low, a.at = make([]float32, most), make([]uint32, most)
 		a.found = make([]candidates, rows)
 		index, value := make([]uint32, rows*most), make([]float32, rows*most)
@@ -256,11 +258,11 @@ func (a *Screening) fit(rows, columns, most int) {
 
 // bound computes the bounds of n rows of x with the block of w that begins at its given row.
 func (a *Screening) bound(s *Screen, by *kernels, n, at int) {
+	n = (n + screenRows - 1) / screenRows * screenRows
+	size := screenGroup * 4 * s.quads
 	for j := at; j < min(at+screenBlock, s.m); j += screenGroup {
-		for i := 0; i < n; i += screenRows {
-			by.screen(a.u[i*screenBlock+j-at:], a.q[i*4*s.quads:], s.packed[j*4*s.quads:], screenBlock, s.quads,
-				a.own[i:], s.cross[j:], a.step[i:], a.length[i:], s.step[j:], s.norm[j:], s.upper[j:])
-		}
+		w := s.packed[j/screenGroup*size:]
+		by.screen(a.u[j-at:], a.q, w[:size], w[size:], screenStride, s.quads, a.own[:n], s.cross[j:], a.step, a.length, s.step[j:], s.norm[j:], s.upper[j:])
 	}
 }
 
@@ -272,7 +274,7 @@ func (a *Screening) sift(s *Screen, by *kernels, n, at, k int) {
 		if c.off {
 			continue
 		}
-		c.n += by.survivors(c.index[c.n:], c.value[c.n:], a.u[i*screenBlock:][:width], uint32(at), c.cut)
+		c.n += by.survivors(c.index[c.n:], c.value[c.n:], a.u[i*screenStride:][:width], uint32(at), c.cut)
 		if c.n > 2*k+64 {
 			a.thin(s, by, i, k)
 		}
@@ -334,10 +336,11 @@ func quantiseGo(dst []int16, src []float32, scale float32) int32 {
 	return sum
 }
 
-// screenGo computes the bounds of a tile: of 4 rows of x, quads·4 integers each, with a group of w. The rows of u are stride apart. own, step
-// and length are those of the rows of x; cross, scale, norm and upper those of the rows of w.
-func screenGo(u []float32, x, w []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32) {
-	for i := range screenRows {
+// screenGo computes the bounds of rows of x, quads·4 integers each and as many as own has, a multiple of 4, with a group of w. The rows of u
+// are stride apart. own, step and length are those of the rows of x; cross, scale, norm and upper those of the rows of w. The group next
+// comes after this one: a kernel may fetch it from memory meanwhile.
+func screenGo(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32) {
+	for i := range own {
 		for j := range screenGroup {
 			sum := -own[i] - cross[j]
 			for q := range quads {

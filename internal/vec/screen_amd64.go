@@ -9,11 +9,18 @@ func quantiseAsm(dst []int16, src []float32, scale float32) int32 {
 	return sum + quantiseGo(dst[whole:], src[whole:], scale)
 }
 
-func screenAsm(u []float32, x, w []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32) {
-	_, _, _ = u[(screenRows-1)*stride+screenGroup-1], x[screenRows*4*quads-1], w[screenGroup*4*quads-1]
-	_, _, _, _ = own[screenRows-1], cross[screenGroup-1], step[screenRows-1], length[screenRows-1]
-	_, _, _ = scale[screenGroup-1], norm[screenGroup-1], upper[screenGroup-1]
-	screenAVX2(&u[0], &x[0], &w[0], stride, quads, &own[0], &cross[0], &step[0], &length[0], &scale[0], &norm[0], &upper[0])
+func screenAsm(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32) {
+	rows := len(own)
+	if rows == 0 {
+		return
+	}
+	_, _, _ = u[(rows-1)*stride+screenGroup-1], x[rows*4*quads-1], w[screenGroup*4*quads-1]
+	_, _ = step[rows-1], length[rows-1]
+	_, _, _, _ = cross[screenGroup-1], scale[screenGroup-1], norm[screenGroup-1], upper[screenGroup-1]
+	if len(next) == 0 {
+		next = w
+	}
+	screenAVX2(&u[0], &x[0], &w[0], &next[0], stride, quads, rows/screenRows, &own[0], &cross[0], &step[0], &length[0], &scale[0], &norm[0], &upper[0])
 }
 
 // rescoreAsm takes eight rows at a time, of the last ones some twice.

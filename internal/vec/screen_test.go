@@ -73,7 +73,7 @@ func TestBoundsOfScreenHold(t *testing.T) {
 						a.bound(s, &k, min(c.n, screenPanel), at)
 						for i := range min(c.n, screenPanel) {
 							for j := at; j < min(at+screenBlock, c.m) && !a.found[i].off; j++ {
-								u, v := a.u[i*screenBlock+j-at], h[i*c.m+j]
+								u, v := a.u[i*screenStride+j-at], h[i*c.m+j]
 								b := bias[j]
 								if low := u - twice(a.length[i]*s.norm[j]+max(b, -b)*screenBias); !(v <= u && v >= low) {
 									t.Fatalf("%s, seed %d: %s by %s, %+v: entry %d,%d is %v, bounds %v and %v", k.path, seed, rows.name, weights.name, c, i, j, v, low, u)
@@ -224,12 +224,17 @@ func TestScreenKernelsAreTheirTwins(t *testing.T) {
 				return q
 			}
 			const stride = 21
-			x, w := integers(screenRows*4*quads+1), integers(screenGroup*4*quads+1)
-			own, cross := []int32{1, -5, 1 << 30, 7}, make([]int32, screenGroup)
-			step, length, scale, norm, upper := numbers(r, 4), numbers(r, 4), numbers(r, 16), numbers(r, 16), numbers(r, 16)
-			got, want := make([]float32, screenRows*stride), make([]float32, screenRows*stride)
-			k.screen(got, x, w, stride, quads, own, cross, step, length, scale, norm, upper)
-			screenGo(want, x, w, stride, quads, own, cross, step, length, scale, norm, upper)
+			tiles := 1 + r.IntN(3)
+			rows := tiles * screenRows
+			x, w := integers(rows*4*quads+1), integers(screenGroup*4*quads)
+			own, cross := make([]int32, rows), make([]int32, screenGroup)
+			for i := range own {
+				own[i], cross[i%screenGroup] = r.Int32(), -r.Int32()
+			}
+			step, length, scale, norm, upper := numbers(r, rows), numbers(r, rows), numbers(r, 16), numbers(r, 16), numbers(r, 16)
+			got, want := make([]float32, rows*stride), make([]float32, rows*stride)
+			k.screen(got, x[1:], w, integers(tiles%2*len(w)), stride, quads, own, cross, step, length, scale, norm, upper)
+			screenGo(want, x[1:], w, nil, stride, quads, own, cross, step, length, scale, norm, upper)
 			for i, v := range want {
 				if !near(got[i], float64(v), 1e-6*math.Abs(float64(v))+1e-6) {
 					t.Fatalf("%s, seed %d: %d columns: bound %d is %v, want %v", k.path, seed, 4*quads, i, got[i], v)

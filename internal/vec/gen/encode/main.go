@@ -222,20 +222,21 @@ func quantise() {
 	RET()
 }
 
-// screen writes the tile of a Screen: 4 rows of x with 16 of w, four columns at a time. VPMADDWD multiplies two pairs of integers in each
-// lane; with (x0+w1)(x1+w0) = x0w0 + x1w1 + x0x1 + w0w1 a multiplication does for two products, once what depends on x or w alone is
-// subtracted. It costs two additions, which have ports of their own: plain products and their sums compete for two of the four.
+// screen writes the strip of a Screen: tiles of 4 rows of x with 16 of w, four columns at a time. VPMADDWD multiplies two pairs of integers
+// in each lane; with (x0+w1)(x1+w0) = x0w0 + x1w1 + x0x1 + w0w1 a multiplication does for two products, once what depends on x or w alone
+// is subtracted. It costs two additions, which have ports of their own: plain products and their sums compete for two of the four.
 func screen() {
 	const rows, unroll = 4, 2
-	function("screenAVX2", "func(u *float32, x, w *int16, stride, quads int, own, cross *int32, step, slack, scale, norm, bias *float32)",
-		"screenAVX2 is screenGo for 4 rows of x with 16 of w; see gen/encode.")
-	u, x, w, stride, quads := pointer("u"), pointer("x"), pointer("w"), pointer("stride"), pointer("quads")
+	function("screenAVX2", "func(u *float32, x, w, next *int16, stride, quads, tiles int, own, cross *int32, step, slack, scale, norm, bias *float32)",
+		"screenAVX2 is tiles calls of screenGo for 4 rows of x with 16 of w each, and fetches the 16 after these; see gen/encode.")
+	u, x, next, stride, tiles := pointer("u"), pointer("x"), pointer("next"), pointer("stride"), pointer("tiles")
 	SHLQ(U8(2), stride)
-	row, second := GP64(), GP64() // in bytes; and where the second row of x begins
-	MOVQ(quads, row)
+	row, at := GP64(), GP64() // in bytes; and how far the numbers of the rows are in theirs
+	Load(Param("quads"), row)
 	SHLQ(U8(3), row)
-	LEAQ(Mem{Base: x, Index: row, Scale: 1}, second)
-	at := func(r, word int) Mem {
+	XORQ(at, at)
+	w, quads, second := GP64(), GP64(), GP64() // where the second row of x begins
+	place := func(r, word int) Mem {
 		m := Mem{Base: x, Disp: 4 * word}
 		switch r {
 		case 1, 2:
@@ -246,15 +247,12 @@ func screen() {
 		return m
 	}
 	var sums [rows][2]reg.VecVirtual
-	for r := range sums {
-		for i := range sums[r] {
-			sums[r][i] = YMM()
-			VPXOR(sums[r][i], sums[r][i], sums[r][i])
-		}
-	}
 	var odd, even [2]reg.VecVirtual // columns 1 and 3, 0 and 2, of eight rows of w
 	for i := range odd {
 		odd[i], even[i] = YMM(), YMM()
+		for r := range sums {
+			sums[r][i] = YMM()
+		}
 	}
 	x02, x13, a, b := YMM(), YMM(), YMM(), YMM()
 	quad := func(q int) {
@@ -263,8 +261,8 @@ func screen() {
 			VMOVDQU(Mem{Base: w, Disp: 128*q + 64 + 32*i}, even[i])
 		}
 		for r := range rows {
-			VPBROADCASTD(at(r, 2*q), x02)
-			VPBROADCASTD(at(r, 2*q+1), x13)
+			VPBROADCASTD(place(r, 2*q), x02)
+			VPBROADCASTD(place(r, 2*q+1), x13)
 			for i := range odd {
 				VPADDW(odd[i], x02, a)
 				VPADDW(even[i], x13, b)
@@ -273,39 +271,63 @@ func screen() {
 			}
 		}
 	}
-	for _, turn := range []struct {
-		label string
-		quads int
-	}{{"several", unroll}, {"one", 1}} {
-		eachTurn(turn.label, quads, turn.quads, func() {
-			for q := range turn.quads {
-				quad(q)
+	eachTurn("tile", tiles, 1, func() {
+		Load(Param("w"), w)
+		Load(Param("quads"), quads)
+		LEAQ(Mem{Base: x, Index: row, Scale: 1}, second)
+		for r := range sums {
+			for i := range sums[r] {
+				VPXOR(sums[r][i], sums[r][i], sums[r][i])
 			}
-			ADDQ(U32(uint32(128*turn.quads)), w)
-			ADDQ(U32(uint32(8*turn.quads)), x)
-			ADDQ(U32(uint32(8*turn.quads)), second)
-		})
-	}
-
-	own, cross := pointer("own"), pointer("cross")
-	step, slack, scale, norm, bias := pointer("step"), pointer("slack"), pointer("scale"), pointer("norm"), pointer("bias")
-	for r := range rows {
-		VPBROADCASTD(Mem{Base: own, Disp: 4 * r}, a)
-		VBROADCASTSS(Mem{Base: step, Disp: 4 * r}, x02)
-		VBROADCASTSS(Mem{Base: slack, Disp: 4 * r}, x13)
-		for i := range 2 {
-			s := sums[r][i]
-			VPSUBD(a, s, s)
-			VPSUBD(Mem{Base: cross, Disp: 32 * i}, s, s)
-			VCVTDQ2PS(s, s)
-			VMULPS(x02, s, s)
-			VMOVUPS(Mem{Base: bias, Disp: 32 * i}, b)
-			VFMADD231PS(Mem{Base: norm, Disp: 32 * i}, x13, b)
-			VFMADD132PS(Mem{Base: scale, Disp: 32 * i}, b, s)
-			VMOVUPS(s, Mem{Base: u, Disp: 32 * i})
 		}
-		ADDQ(stride, u)
-	}
+		for line := range 8 {
+			PREFETCHT1(Mem{Base: next, Disp: 64 * line})
+		}
+		ADDQ(U32(512), next)
+		for _, turn := range []struct {
+			label string
+			quads int
+		}{{"several", unroll}, {"one", 1}} {
+			eachTurn(turn.label, quads, turn.quads, func() {
+				for q := range turn.quads {
+					quad(q)
+				}
+				ADDQ(U32(uint32(128*turn.quads)), w)
+				ADDQ(U32(uint32(8*turn.quads)), x)
+				ADDQ(U32(uint32(8*turn.quads)), second)
+			})
+		}
+		LEAQ(Mem{Base: x, Index: row, Scale: 2}, x) // of the four rows one is done
+		ADDQ(row, x)
+
+		p, q := GP64(), GP64()
+		side := func(name string, r int) Mem { // a number of row r of x
+			Load(Param(name), p)
+			return Mem{Base: p, Index: at, Scale: 1, Disp: 4 * r}
+		}
+		for r := range rows {
+			VPBROADCASTD(side("own", r), a)
+			VBROADCASTSS(side("step", r), x02)
+			VBROADCASTSS(side("slack", r), x13)
+			for i := range 2 {
+				s := sums[r][i]
+				beside := func(name string) Mem { // numbers of rows of w
+					Load(Param(name), q)
+					return Mem{Base: q, Disp: 32 * i}
+				}
+				VPSUBD(a, s, s)
+				VPSUBD(beside("cross"), s, s)
+				VCVTDQ2PS(s, s)
+				VMULPS(x02, s, s)
+				VMOVUPS(beside("bias"), b)
+				VFMADD231PS(beside("norm"), x13, b)
+				VFMADD132PS(beside("scale"), b, s)
+				VMOVUPS(s, Mem{Base: u, Disp: 32 * i})
+			}
+			ADDQ(stride, u)
+		}
+		ADDQ(U32(4*rows), at)
+	})
 	VZEROUPPER()
 	RET()
 }
