@@ -87,7 +87,7 @@ type encoding struct {
 	screen vec.Screening
 	chosen []uint32
 	left   []int // rows that were not screened
-	gaveUp bool
+	pause  int   // calls that do not try to screen
 }
 
 // encode appends to each of dst the code of its row of x.
@@ -95,7 +95,8 @@ func (w *encoding) encode(e *Encoder, dst []Code, x []float32) {
 	m := e.m
 	w.c = m.centred(w.c[:0], x)
 	w.left = w.left[:0]
-	if e.screen == nil || w.gaveUp {
+	if e.screen == nil || w.pause > 0 {
+		w.pause--
 		for i := range dst {
 			w.left = append(w.left, i)
 		}
@@ -111,7 +112,9 @@ func (w *encoding) encode(e *Encoder, dst []Code, x []float32) {
 				dst[i].Acts = append(dst[i].Acts, h[j])
 			}
 		})
-		w.gaveUp = len(w.left) > len(dst)/2 // a model with many like latents, say
+		if len(w.left) > len(dst)/2 { // a model with many like latents, say
+			w.pause = 16
+		}
 	}
 	for left := w.left; len(left) > 0; left = left[min(productRows, len(left)):] {
 		w.product(m, dst, left[:min(productRows, len(left))])
