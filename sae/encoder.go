@@ -2,17 +2,19 @@ package sae
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/saedb/saedb/internal/vec"
 )
 
-// Encoder encodes many vectors with one model. What pays for many, W_enc in integers, half as large as W_enc itself, it makes when it first
-// encodes and keeps as long as it lives; the codes are those of Encode, bit for bit. The model must not change meanwhile. Any number of
+// Encoder encodes many vectors with one model. What pays for many, W_enc in integers, half as large as W_enc itself, it makes once it has
+// seen some hundred and keeps as long as it lives; the codes are those of Encode, bit for bit. The model must not change meanwhile. Any number of
 // goroutines may use an Encoder.
 type Encoder struct {
 	m      *Model
+	seen   atomic.Int64 // rows, from the beginning
 	once   sync.Once
-	screen *vec.Screen // nil where there is none, or it would not pay
+	screen *vec.Screen // nil before, and for a model that has none
 	idle   sync.Pool   // of *encoding
 }
 
@@ -32,18 +34,14 @@ const (
 	screenWidth   = 32
 	screenDensity = 16
 
-	// oneOffRows is from how many rows on a screen pays that is made for them alone.
-	oneOffRows = 512
+	// screenRows is from how many rows on a screen pays.
+	screenRows = 512
 )
 
 // EncodeBatch encodes the rows of x on up to threads goroutines and returns one code per row, the same as Encode gives, bit for bit. It
 // reuses dst and the slices of its codes. To encode more than one batch, use an Encoder.
 func (m *Model) EncodeBatch(dst []Code, x []float32, threads int) []Code {
-	e := NewEncoder(m)
-	if len(x)/m.D < oneOffRows {
-		e.once.Do(func() {})
-	}
-	return e.EncodeBatch(dst, x, threads)
+	return NewEncoder(m).EncodeBatch(dst, x, threads)
 }
 
 // EncodeBatch encodes the rows of x on up to threads goroutines and returns one code per row, the same as Encode gives, bit for bit. It
@@ -59,25 +57,27 @@ func (e *Encoder) EncodeBatch(dst []Code, x []float32, threads int) []Code {
 	for i := range dst {
 		dst[i] = Code{dst[i].Latents[:0], dst[i].Acts[:0]}
 	}
-	e.once.Do(func() { e.screen = newScreen(m, threads) })
+	screen := e.screenFor(n, threads)
 	grain := min(encodeRows, max(productRows, n/max(threads, 1)))
 	vec.Parallel(threads, n, grain, func(_, lo, hi int) {
 		w, _ := e.idle.Get().(*encoding)
 		if w == nil {
 			w = new(encoding)
 		}
-		w.encode(e, dst[lo:hi], x[lo*m.D:hi*m.D])
+		w.encode(m, screen, dst[lo:hi], x[lo*m.D:hi*m.D])
 		e.idle.Put(w)
 	})
 	return dst
 }
 
-// newScreen returns the screen of a model for which it pays.
-func newScreen(m *Model, threads int) *vec.Screen {
-	if !vec.Screens() || m.M < screenLatents || m.D < screenWidth || m.K > m.M/screenDensity {
+// screenFor returns the screen to encode n more rows with: nil for a model or a number of rows for which it does not pay.
+func (e *Encoder) screenFor(n, threads int) *vec.Screen {
+	m := e.m
+	if e.seen.Add(int64(n)) < screenRows || !vec.Screens() || m.M < screenLatents || m.D < screenWidth || m.K > m.M/screenDensity {
 		return nil
 	}
-	return vec.NewScreen(m.Wenc, m.Benc, m.D, threads)
+	e.once.Do(func() { e.screen = vec.NewScreen(m.Wenc, m.Benc, m.D, threads) })
+	return e.screen
 }
 
 // encoding is the working space of one goroutine.
@@ -91,17 +91,16 @@ type encoding struct {
 }
 
 // encode appends to each of dst the code of its row of x.
-func (w *encoding) encode(e *Encoder, dst []Code, x []float32) {
-	m := e.m
+func (w *encoding) encode(m *Model, screen *vec.Screen, dst []Code, x []float32) {
 	w.c = m.centred(w.c[:0], x)
 	w.left = w.left[:0]
-	if e.screen == nil || w.pause > 0 {
+	if screen == nil || w.pause > 0 {
 		w.pause--
 		for i := range dst {
 			w.left = append(w.left, i)
 		}
 	} else {
-		e.screen.Top(&w.screen, w.c, m.K, m.Threshold, func(i int, latents []uint32, h []float32, ok bool) {
+		screen.Top(&w.screen, w.c, m.K, m.Threshold, func(i int, latents []uint32, h []float32, ok bool) {
 			if !ok {
 				w.left = append(w.left, i)
 				return

@@ -33,6 +33,7 @@ func TestEncoderIsEncodeBitForBit(t *testing.T) {
 			x[31*m.D+i] = 1e-30
 		}
 		e := NewEncoder(m)
+		e.seen.Store(screenRows)
 		if want := vec.Screens() && name != "many active" && name != "a relu model" && name != "a wild bias" && name != "not valid"; want {
 			if e.EncodeBatch(nil, x, 1); e.screen == nil {
 				t.Errorf("%s: there is no screen to try", name)
@@ -59,7 +60,7 @@ func with(m *Model, change func(m *Model)) *Model {
 
 func TestEncodeBatchOfManyIsEncode(t *testing.T) {
 	m := tiny(23, 32, 512, 9)
-	x := rows(23, oneOffRows, m.D)
+	x := rows(23, screenRows, m.D)
 	for i, c := range m.EncodeBatch(nil, x, 2) {
 		if want := m.Encode(Code{}, x[i*m.D:(i+1)*m.D]); !sameCode(c, want) {
 			t.Fatalf("row %d is %v, alone it is %v", i, c, want)
@@ -73,6 +74,7 @@ func TestEncoderServesManyGoroutines(t *testing.T) {
 	x := rows(24, 40, m.D)
 	want := m.EncodeBatch(nil, x, 1)
 	e := NewEncoder(m)
+	e.seen.Store(screenRows)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
