@@ -9,7 +9,7 @@ import (
 // kernels are the functions that a processor may do in a better way than Go says it, on one path: that of its instruction set.
 type kernels struct {
 	path    string
-	product func(dst, x, w []float32, d int) // fills dst, which is zero
+	product func(dst, x, w, bias []float32, d int) // bias may be nil
 
 	survivors func(index []uint32, value, h []float32, base uint32, cut float32) int
 	partition func(above, below, src []float32, pivot float32) (more, less int)

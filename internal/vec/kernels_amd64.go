@@ -8,10 +8,10 @@ import "golang.org/x/sys/cpu"
 // assembled returns the kernels in assembly that this processor can run, the best first.
 func assembled() []kernels {
 	var all []kernels
-	if cpu.X86.HasAVX512F {
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		all = append(all, kernels{
 			path:      "avx512",
-			product:   func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &wide512, &narrow512) },
+			product:   func(dst, x, w, bias []float32, d int) { productTiled(dst, x, w, bias, d, &wide512, &narrow512) },
 			survivors: survivorsAsm, partition: partitionAsm,
 			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
 		})
@@ -19,7 +19,7 @@ func assembled() []kernels {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		all = append(all, kernels{
 			path:      "avx2",
-			product:   func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &narrow2, &narrow2) },
+			product:   func(dst, x, w, bias []float32, d int) { productTiled(dst, x, w, bias, d, &narrow2, &narrow2) },
 			survivors: survivorsAsm, partition: partitionAsm,
 			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
 		})
