@@ -89,18 +89,7 @@ func (m *Model) Decode(dst []float32, c Code) []float32 {
 }
 
 // Accumulate adds Σ acts[i]·w[latents[i]] to y: w is (M, len(y)) row-major.
-func Accumulate(y, w []float32, c Code) {
-	d := len(y)
-	row := func(i int) []float32 { l := int(c.Latents[i]); return w[l*d : (l+1)*d] }
-	i := 0
-	for ; i+4 <= len(c.Latents); i += 4 {
-		a := c.Acts[i : i+4]
-		vec.Axpy4(y, a[0], a[1], a[2], a[3], row(i), row(i+1), row(i+2), row(i+3))
-	}
-	for ; i < len(c.Latents); i++ {
-		vec.Axpy(y, c.Acts[i], row(i))
-	}
-}
+func Accumulate(y, w []float32, c Code) { vec.AxpyRows(y, w, c.Latents, c.Acts) }
 
 func (m *Model) mustRows(x []float32) {
 	if len(x)%m.D != 0 {

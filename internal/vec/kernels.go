@@ -18,6 +18,16 @@ type kernels struct {
 	quantise func(dst []int16, src []float32, scale float32) int32
 	screen   func(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32)
 	rescore  func(dst, x, w []float32, index, next []uint32)
+
+	// What a step of training is made of; train_kernels.
+	dot         func(a, b []float32) float32
+	axpy        func(y []float32, a float32, x []float32)
+	axpyRows    func(y, x []float32, rows []uint32, a []float32)
+	dotAxpyRows func(dots, y, w, x []float32, rows []uint32, a, sums []float32)
+	scale       func(x []float32, a float32)
+	squares     func(x []float32) float64
+	residual    func(e, y, c []float32, a float32) float64
+	adamW       func(a *AdamW, p, m, v, g []float32)
 }
 
 // goKernels are the twins: every processor has them.
@@ -25,6 +35,7 @@ var goKernels = kernels{
 	path: "go", product: productGo,
 	survivors: survivorsGo, partition: partitionGo,
 	quantise: quantiseGo, screen: screenGo, rescore: rescoreGo,
+	dot: dotGo, axpy: axpyGo, axpyRows: axpyRowsGo, dotAxpyRows: dotAxpyRowsGo, scale: scaleGo, squares: squaresGo, residual: residualGo, adamW: adamWGo,
 }
 
 // kernelEnv forces a path: "avx512", "avx2" or "go". Path tells what became of the wish.

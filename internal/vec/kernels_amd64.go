@@ -4,6 +4,7 @@ import "golang.org/x/sys/cpu"
 
 //go:generate go -C gen run . -out ../tile_amd64.s -stubs ../tile_amd64.go -pkg vec
 //go:generate go -C gen run ./encode -out ../encode_amd64.s -stubs ../encode_amd64.go -pkg vec
+//go:generate go -C gen run ./train -out ../train_amd64.s -stubs ../train_amd64.go -pkg vec
 
 // assembled returns the kernels in assembly that this processor can run, the best first.
 func assembled() []kernels {
@@ -23,6 +24,9 @@ func assembled() []kernels {
 			survivors: survivorsAsm, partition: partitionAsm,
 			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
 		})
+	}
+	for i := range all {
+		all[i].trainAVX2()
 	}
 	return all
 }

@@ -28,15 +28,15 @@ func BenchmarkPeak(b *testing.B) {
 					rate := 2 * float64(s.n*s.m) * d / float64((peak.CPUTime() - begun).Nanoseconds())
 					shares = append(shares, 100*rate/peaks[len(peaks)-1])
 				}
-				b.ReportMetric(median(peaks), "peak-GFLOP/s")
-				b.ReportMetric(median(shares), "%-of-peak")
+				b.ReportMetric(middle(peaks), "peak-GFLOP/s")
+				b.ReportMetric(middle(shares), "%-of-peak")
 				b.ReportMetric(slices.Max(shares), "best-%")
 			})
 		}
 	}
 }
 
-func median(x []float64) float64 {
+func middle(x []float64) float64 {
 	slices.Sort(x)
 	return x[len(x)/2]
 }

@@ -114,6 +114,9 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 		}
 		lr := cfg.rate(step, steps)
 		res, err := b.Step(x, lr)
+		if bad, ok := errors.AsType[*RowError](err); ok {
+			return nil, fmt.Errorf("%w; it is row %d of the data", err, rows[at*batch+bad.Row])
+		}
 		if err != nil {
 			return nil, err
 		}

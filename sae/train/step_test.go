@@ -182,19 +182,19 @@ func TestListsTurnCodesAround(t *testing.T) {
 		}
 	}
 	var s lists
-	for range 2 { // the second time in used space
-		s.build(codes, latents, 3)
-		for l := range latents {
-			rows, heard, acts := s.of(l)
+	for _, run := range [][2]int{{0, latents}, {0, 7}, {7, 8}, {8, latents}, {0, latents}} { // all but the first in used space
+		s.build(codes, run[0], run[1], 3)
+		for l := run[0]; l < run[1]; l++ {
 			var got []entry
-			for j := range rows {
-				if heard[j] != 3*rows[j]+1 {
-					t.Errorf("seed %d: row %d of latent %d hears %d", seed, rows[j], l, heard[j])
+			at, to := s.of(l - run[0])
+			for ; at < to; at++ {
+				if s.heard[at] != 3*s.rows[at]+1 {
+					t.Errorf("seed %d: row %d of latent %d hears %d", seed, s.rows[at], l, s.heard[at])
 				}
-				got = append(got, entry{rows[j], acts[j]})
+				got = append(got, entry{int32(s.rows[at]), s.acts[at]})
 			}
 			if !slices.Equal(got, want[l]) {
-				t.Errorf("seed %d: latent %d fired in %v, want %v", seed, l, got, want[l])
+				t.Errorf("seed %d, latents %v: latent %d fired in %v, want %v", seed, run, l, got, want[l])
 			}
 		}
 	}
