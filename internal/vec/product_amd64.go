@@ -49,9 +49,13 @@ func productTiled(dst, x, w, bias []float32, d int, wide, narrow *shape) {
 		b.pack(x[lo*d:hi*d], d, wide, narrow)
 		for j := 0; j < m; j += chunkRows {
 			end := min(j+chunkRows, m)
+			if rest := (end - j) % narrow.rows; narrow.strip != nil && rest > 0 && j >= narrow.rows-rest {
+				j -= narrow.rows - rest // rows that had their turn come out the same in another
+			}
 			at := 0
 			for i := lo; i < hi; {
 				s := shapeFor(hi-i, wide, narrow)
+				fetchAVX2(&dst[i*m+j], m, min(s.lanes, hi-i), end-j)
 				b.multiply(s, b.packed[at:], w[j*d:end*d], d)
 				b.unpack(s, dst[i*m+j:], biasOf(bias, j, end), m, min(s.lanes, hi-i))
 				at += s.lanes * d
@@ -110,7 +114,16 @@ func (b *bench) pack(x []float32, d int, wide, narrow *shape) {
 		if n-i < s.lanes {
 			clear(to)
 		}
-		for lane := range min(s.lanes, n-i) {
+		full := 0
+		for eights := d / 8; eights > 0 && full+8 <= min(s.lanes, n-i); full += 8 {
+			packedAVX2(&to[full], &x[(i+full)*d], d, s.lanes, eights)
+			for lane := full; lane < full+8; lane++ {
+				for p := eights * 8; p < d; p++ {
+					to[p*s.lanes+lane] = x[(i+lane)*d+p]
+				}
+			}
+		}
+		for lane := full; lane < min(s.lanes, n-i); lane++ {
 			for p, v := range x[(i+lane)*d : (i+lane+1)*d] {
 				to[p*s.lanes+lane] = v
 			}

@@ -1116,6 +1116,69 @@ one_end:
 	VZEROUPPER
 	RET
 
+// func packedAVX2(dst *float32, x *float32, stride int, lanes int, eights int)
+// Requires: AVX
+TEXT ·packedAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ stride+16(FP), DX
+	MOVQ lanes+24(FP), BX
+	MOVQ eights+32(FP), SI
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), DI
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), R9
+
+block:
+	LEAQ       (CX)(DX*4), R8
+	LEAQ       (AX)(BX*4), R10
+	VMOVUPS    (CX), Y0
+	VMOVUPS    (CX)(DX*1), Y1
+	VMOVUPS    (CX)(DX*2), Y2
+	VMOVUPS    (CX)(DI*1), Y3
+	VMOVUPS    (R8), Y4
+	VMOVUPS    (R8)(DX*1), Y5
+	VMOVUPS    (R8)(DX*2), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VUNPCKLPS  Y5, Y4, Y3
+	VUNPCKHPS  Y5, Y4, Y4
+	VUNPCKLPS  Y7, Y6, Y5
+	VUNPCKHPS  Y7, Y6, Y6
+	VSHUFPS    $0x44, Y1, Y8, Y7
+	VSHUFPS    $0xee, Y1, Y8, Y1
+	VSHUFPS    $0x44, Y2, Y0, Y8
+	VSHUFPS    $0xee, Y2, Y0, Y0
+	VSHUFPS    $0x44, Y5, Y3, Y2
+	VSHUFPS    $0xee, Y5, Y3, Y3
+	VSHUFPS    $0x44, Y6, Y4, Y5
+	VSHUFPS    $0xee, Y6, Y4, Y4
+	VPERM2F128 $0x20, Y2, Y7, Y6
+	VPERM2F128 $0x31, Y2, Y7, Y2
+	VPERM2F128 $0x20, Y3, Y1, Y7
+	VPERM2F128 $0x31, Y3, Y1, Y1
+	VPERM2F128 $0x20, Y5, Y8, Y3
+	VPERM2F128 $0x31, Y5, Y8, Y5
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x31, Y4, Y0, Y0
+	VMOVUPS    Y6, (AX)
+	VMOVUPS    Y7, (AX)(BX*1)
+	VMOVUPS    Y3, (AX)(BX*2)
+	VMOVUPS    Y8, (AX)(R9*1)
+	VMOVUPS    Y2, (R10)
+	VMOVUPS    Y1, (R10)(BX*1)
+	VMOVUPS    Y5, (R10)(BX*2)
+	VMOVUPS    Y0, (R10)(R9*1)
+	ADDQ       $0x00000020, CX
+	LEAQ       (AX)(BX*8), AX
+	DECQ       SI
+	JNZ        block
+	VZEROUPPER
+	RET
+
 // func turnedAVX2(dst *float32, sums *float32, bias *float32, stride int, lanes int, eights int)
 // Requires: AVX
 TEXT ·turnedAVX2(SB), NOSPLIT, $0-48
@@ -1125,10 +1188,10 @@ TEXT ·turnedAVX2(SB), NOSPLIT, $0-48
 	MOVQ stride+24(FP), BX
 	MOVQ lanes+32(FP), SI
 	MOVQ eights+40(FP), DI
-	SHLQ $0x02, BX
 	SHLQ $0x02, SI
-	LEAQ (BX)(BX*2), R10
 	LEAQ (SI)(SI*2), R8
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), R10
 
 block:
 	LEAQ       (CX)(SI*4), R9
@@ -1187,6 +1250,29 @@ block:
 	DECQ       DI
 	JNZ        block
 	VZEROUPPER
+	RET
+
+// func fetchAVX2(dst *float32, stride int, rows int, columns int)
+// Requires: MMX+
+TEXT ·fetchAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ stride+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ columns+24(FP), BX
+	SHLQ $0x02, CX
+
+row:
+	MOVQ AX, SI
+	MOVQ BX, DI
+
+line:
+	PREFETCHT0 (SI)
+	ADDQ       $0x00000040, SI
+	SUBQ       $0x00000010, DI
+	JG         line
+	ADDQ       CX, AX
+	DECQ       DX
+	JNZ        row
 	RET
 
 // func columnAVX2(o *float32, x *float32, w *float32, stride int, columns int)

@@ -59,6 +59,7 @@ func (b *cpu) auxLoss() float64 {
 	vec.Parallel(b.cfg.Threads, len(b.aux), rowRun, func(w, lo, hi int) {
 		y := b.workers[w].sum[:d]
 		for i := lo; i < hi; i++ {
+			b.auxCut.cut(i, len(b.aux), b.aux[i].Latents)
 			clear(y)
 			sae.Accumulate(y, b.model.Wdec, b.aux[i].Code)
 			b.auxRow[i] = vec.Residual(b.auxE[i*d:(i+1)*d], y, b.rest[i*d:(i+1)*d], float32(2*weight))

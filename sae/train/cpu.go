@@ -95,6 +95,7 @@ type cpu struct {
 	loss    []float64    // (B): ‖x̂-x‖², over the levels by their weights
 	ownLoss []float64    // (B): the same at the model's K
 	codes   []ladder     // (B)
+	cuts    cuts
 	gBdec   []float32
 	nothing []float32 // (D): the gradient of what is idle
 	flat    []float32 // activations of a whole batch, for BatchTopK
@@ -104,6 +105,7 @@ type cpu struct {
 	dead   []uint32
 	rest   []float32 // (B,D): what the code leaves of a row
 	aux    []ladder  // (B)
+	auxCut cuts
 	auxE   []float32 // (B,D): gradient of the auxiliary loss by their reconstruction
 	auxRow []float64 // (B)
 }
@@ -198,13 +200,14 @@ func (b *cpu) fit(n int) {
 	if b.cfg.Noise > 0 {
 		b.in = make([]float32, n*d)
 	}
-	b.codes = make([]ladder, n)
+	b.codes, b.cuts = make([]ladder, n), newCuts(n, len(b.latents))
 	b.rows = make([]rowSums, (n+rowRun-1)/rowRun)
 	for i := range b.rows {
 		b.rows[i].c, b.rows[i].e = make([]float32, d), make([]float32, d)
 	}
 	if b.cfg.AuxK > 0 {
-		b.rest, b.aux, b.auxE, b.auxRow = make([]float32, n*d), make([]ladder, n), make([]float32, n*d), make([]float64, n)
+		b.rest, b.auxE, b.auxRow = make([]float32, n*d), make([]float32, n*d), make([]float64, n)
+		b.aux, b.auxCut = make([]ladder, n), newCuts(n, len(b.latents))
 	}
 	run := min(b.forwardRun(n), n)
 	for w := range b.workers {
@@ -274,6 +277,7 @@ func (b *cpu) decode(w *worker, lo, hi int) {
 		} else {
 			b.codes[i].climb(b.levels)
 		}
+		b.cuts.cut(i, len(b.codes), b.codes[i].Latents)
 	}
 	if n == 1 {
 		b.reconstruct(w, lo, hi)
@@ -390,9 +394,9 @@ func (b *cpu) measure() StepResult {
 // back from the gradient of b_dec is added up in pull. A function may move its latent's row, of decoder or encoder.
 func (b *cpu) gradients(w *worker, lo, hi int, decoder func(l int, g []float32), encoder func(l int, g []float32, gB float32)) {
 	m, d := b.model, b.model.D
-	w.list.build(b.codes, lo, hi, len(b.levels))
+	w.list.build(b.codes, b.cuts, lo, hi, len(b.levels))
 	if len(b.dead) > 0 {
-		w.auxList.build(b.aux, lo, hi, 1)
+		w.auxList.build(b.aux, b.auxCut, lo, hi, 1)
 	}
 	penalty := float32(b.cfg.L1 / float64(len(b.codes)))
 	for l := lo; l < hi; l++ {

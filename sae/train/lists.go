@@ -10,26 +10,36 @@ type lists struct {
 	heard  []uint32 // row · levels + level: the row of e that the latent hears
 	acts   []float32
 	deltas []float32 // the gradient by each activation: whoever knows it puts it there
-
-	from []int32 // per row: where the latents of the run begin in its code
 }
 
-// build turns the codes of a batch around as far as they are of the latents lo to hi.
-func (s *lists) build(codes []ladder, lo, hi, levels int) {
+// cuts say where the latents of each run begin in the code of each row: run after run, all rows of it.
+type cuts []int32
+
+// newCuts has room for the codes of that many rows, cut into runs.
+func newCuts(rows, runs int) cuts { return make(cuts, rows*(runs+1)) }
+
+// cut finds the cuts of row i of rows.
+func (c cuts) cut(i, rows int, latents []uint32) {
+	t := 0
+	for at := i; at < len(c); at += rows {
+		for end := at / rows * latentRun; t < len(latents) && int(latents[t]) < end; {
+			t++
+		}
+		c[at] = int32(t)
+	}
+}
+
+// build turns the codes of a batch around as far as they are of the latents of a run, lo up to hi, which the cuts know.
+func (s *lists) build(codes []ladder, c cuts, lo, hi, levels int) {
+	n := len(codes)
+	from, to := c[lo/latentRun*n:][:n], c[(lo/latentRun+1)*n:][:n]
 	s.start = slices.Grow(s.start[:0], hi-lo+2)[:hi-lo+2]
-	s.from = slices.Grow(s.from[:0], len(codes))[:len(codes)]
 	clear(s.start)
 	total := 0
 	for i := range codes {
-		latents := codes[i].Latents
-		from, _ := slices.BinarySearch(latents, uint32(lo))
-		s.from[i] = int32(from)
-		for _, l := range latents[from:] {
-			if int(l) >= hi {
-				break
-			}
+		total += int(to[i] - from[i])
+		for _, l := range codes[i].Latents[from[i]:to[i]] {
 			s.start[int(l)-lo+2]++
-			total++
 		}
 	}
 	for l := 2; l < len(s.start); l++ {
@@ -38,11 +48,12 @@ func (s *lists) build(codes []ladder, lo, hi, levels int) {
 	s.rows, s.heard = slices.Grow(s.rows[:0], total)[:total], slices.Grow(s.heard[:0], total)[:total]
 	s.acts, s.deltas = slices.Grow(s.acts[:0], total)[:total], slices.Grow(s.deltas[:0], total)[:total]
 	for i := range codes {
-		c := &codes[i]
-		for t := int(s.from[i]); t < len(c.Latents) && int(c.Latents[t]) < hi; t++ {
-			end := &s.start[int(c.Latents[t])-lo+1] // one past what is filled; ends as the start of the next list
-			s.rows[*end], s.acts[*end] = uint32(i), c.Acts[t]
-			s.heard[*end] = uint32(i*levels + int(c.level[t]))
+		code := &codes[i]
+		acts, level := code.Acts[from[i]:to[i]], code.level[from[i]:to[i]]
+		for t, l := range code.Latents[from[i]:to[i]] {
+			end := &s.start[int(l)-lo+1] // one past what is filled; ends as the start of the next list
+			s.rows[*end], s.acts[*end] = uint32(i), acts[t]
+			s.heard[*end] = uint32(i*levels + int(level[t]))
 			*end++
 		}
 	}

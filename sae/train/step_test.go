@@ -164,9 +164,10 @@ func TestStepRefusesALossThatIsNoNumber(t *testing.T) {
 }
 
 func TestListsTurnCodesAround(t *testing.T) {
-	const seed, latents = 6, 20
+	const seed, latents, runs = 6, 3*latentRun - 50, 3
 	r := rand.New(rand.NewPCG(seed, 0))
 	codes := make([]ladder, 9)
+	places := newCuts(len(codes), runs)
 	type entry struct {
 		row int32
 		act float32
@@ -180,13 +181,16 @@ func TestListsTurnCodesAround(t *testing.T) {
 				want[l] = append(want[l], entry{int32(i), a})
 			}
 		}
+		places.cut(i, len(codes), codes[i].Latents)
 	}
 	var s lists
-	for _, run := range [][2]int{{0, latents}, {0, 7}, {7, 8}, {8, latents}, {0, latents}} { // all but the first in used space
-		s.build(codes, run[0], run[1], 3)
-		for l := run[0]; l < run[1]; l++ {
+	for run := range 2 * runs { // all but the first in used space
+		lo := run % runs * latentRun
+		hi := min(lo+latentRun, latents)
+		s.build(codes, places, lo, hi, 3)
+		for l := lo; l < hi; l++ {
 			var got []entry
-			at, to := s.of(l - run[0])
+			at, to := s.of(l - lo)
 			for ; at < to; at++ {
 				if s.heard[at] != 3*s.rows[at]+1 {
 					t.Errorf("seed %d: row %d of latent %d hears %d", seed, s.rows[at], l, s.heard[at])
@@ -194,7 +198,7 @@ func TestListsTurnCodesAround(t *testing.T) {
 				got = append(got, entry{int32(s.rows[at]), s.acts[at]})
 			}
 			if !slices.Equal(got, want[l]) {
-				t.Errorf("seed %d, latents %v: latent %d fired in %v, want %v", seed, run, l, got, want[l])
+				t.Errorf("seed %d: latent %d fired in %v, want %v", seed, l, got, want[l])
 			}
 		}
 	}

@@ -134,43 +134,102 @@ func turned() {
 	stride := Load(Param("stride"), GP64())
 	lanes := Load(Param("lanes"), GP64())
 	eights := Load(Param("eights"), GP64())
-	SHLQ(Imm(2), stride)
-	SHLQ(Imm(2), lanes)
-	three, fourOn, threeRows, fourRows := GP64(), GP64(), GP64(), GP64()
-	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, threeRows)
-	LEAQ(Mem{Base: lanes, Index: lanes, Scale: 2}, three)
-	at := func(base, next, by, thrice reg.Register, i int) Mem {
-		m := Mem{Base: base}
-		if i >= 4 {
-			m.Base = next
+	around(sums, dst, lanes, stride, eights, func(from, to func(i int) Mem) {
+		a := make([]reg.VecVirtual, 8)
+		for i := range a {
+			a[i] = YMM()
+			VMOVUPS(from(i), a[i])
 		}
-		switch i % 4 {
-		case 1, 2:
-			m.Index, m.Scale = by, uint8(i%4)
-		case 3:
-			m.Index, m.Scale = thrice, 1
+		for i, v := range transpose(a) {
+			VADDPS(Mem{Base: bias}, v, v)
+			VMOVUPS(v, to(i))
 		}
-		return m
+		LEAQ(Mem{Base: sums, Index: lanes, Scale: 8}, sums)
+		ADDQ(U32(32), dst)
+		ADDQ(U32(32), bias)
+	})
+}
+
+// around writes a loop over blocks of eight rows of eight numbers. body gets where the rows lie, fromStride and toStride numbers apart, and
+// moves from and to on.
+func around(from, to, fromStride, toStride, blocks reg.Register, body func(from, to func(i int) Mem)) {
+	place := func(base, stride reg.Register) (advance func(), at func(i int) Mem) {
+		three, fourth := GP64(), GP64()
+		SHLQ(Imm(2), stride)
+		LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, three)
+		return func() { LEAQ(Mem{Base: base, Index: stride, Scale: 4}, fourth) }, func(i int) Mem {
+			m := Mem{Base: base}
+			if i >= 4 {
+				m.Base = fourth
+			}
+			switch i % 4 {
+			case 1, 2:
+				m.Index, m.Scale = stride, uint8(i%4)
+			case 3:
+				m.Index, m.Scale = three, 1
+			}
+			return m
+		}
 	}
+	fromFourth, fromRow := place(from, fromStride)
+	toFourth, toRow := place(to, toStride)
 	Label("block")
-	LEAQ(Mem{Base: sums, Index: lanes, Scale: 4}, fourOn)
-	LEAQ(Mem{Base: dst, Index: stride, Scale: 4}, fourRows)
-	a := make([]reg.VecVirtual, 8)
-	for i := range a {
-		a[i] = YMM()
-		VMOVUPS(at(sums, fourOn, lanes, three, i), a[i])
-	}
-	for i, v := range transpose(a) {
-		VADDPS(Mem{Base: bias}, v, v)
-		VMOVUPS(v, at(dst, fourRows, stride, threeRows, i))
-	}
-	LEAQ(Mem{Base: sums, Index: lanes, Scale: 8}, sums)
-	ADDQ(U32(32), dst)
-	ADDQ(U32(32), bias)
-	DECQ(eights)
+	fromFourth()
+	toFourth()
+	body(fromRow, toRow)
+	DECQ(blocks)
 	JNZ(LabelRef("block"))
 	VZEROUPPER()
 	RET()
+}
+
+// fetch writes a function that fetches rows of dst, stride apart, as far as they are about to be written.
+func fetch() {
+	TEXT("fetchAVX2", NOSPLIT, "func(dst *float32, stride, rows, columns int)")
+	Pragma("noescape")
+	Doc("fetchAVX2 fetches columns of rows of dst, which are about to be written; see gen.")
+	dst := Load(Param("dst"), GP64())
+	stride := Load(Param("stride"), GP64())
+	rows := Load(Param("rows"), GP64())
+	columns := Load(Param("columns"), GP64())
+	SHLQ(Imm(2), stride)
+	at, left := GP64(), GP64()
+	Label("row")
+	MOVQ(dst, at)
+	MOVQ(columns, left)
+	Label("line")
+	PREFETCHT0(Mem{Base: at})
+	ADDQ(U32(64), at)
+	SUBQ(U32(16), left)
+	JG(LabelRef("line"))
+	ADDQ(stride, dst)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	RET()
+}
+
+// packed writes a function that lays eight rows of x, stride apart, column by column: eight columns at a time, lanes of them apart.
+func packed() {
+	TEXT("packedAVX2", NOSPLIT, "func(dst, x *float32, stride, lanes, eights int)")
+	Pragma("noescape")
+	Doc("packedAVX2 lays 8 rows of x column by column, each lanes after the one before; see gen.")
+	dst := Load(Param("dst"), GP64())
+	x := Load(Param("x"), GP64())
+	stride := Load(Param("stride"), GP64())
+	lanes := Load(Param("lanes"), GP64())
+	eights := Load(Param("eights"), GP64())
+	around(x, dst, stride, lanes, eights, func(from, to func(i int) Mem) {
+		a := make([]reg.VecVirtual, 8)
+		for i := range a {
+			a[i] = YMM()
+			VMOVUPS(from(i), a[i])
+		}
+		for i, v := range transpose(a) {
+			VMOVUPS(v, to(i))
+		}
+		ADDQ(U32(32), x)
+		LEAQ(Mem{Base: dst, Index: lanes, Scale: 8}, dst)
+	})
 }
 
 // column writes a function that adds to o the products of x with sixteen rows of w, stride apart, over columns columns: in the lanes lie

@@ -22,7 +22,9 @@ func main() {
 	}
 	tile("AVX2", 2, 1, 32, func() reg.VecVirtual { return YMM() })
 	strip()
+	packed()
 	turned()
+	fetch()
 	column()
 	Generate()
 }

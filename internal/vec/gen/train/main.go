@@ -381,26 +381,28 @@ func adamW() {
 		}
 		for i := range n {
 			p, m, v := Mem{Base: at[0], Disp: 32 * i}, Mem{Base: at[1], Disp: 32 * i}, Mem{Base: at[2], Disp: 32 * i}
+			// All loads come before the stores: the arrays often begin at the same place of a page, and a load behind a store to the
+			// same place of another page waits for it.
 			g, part, first, then, x := YMM(), YMM(), YMM(), YMM(), YMM()
 			load(Mem{Base: at[3], Disp: 32 * i}, g, mask)
 			load(m, first, mask)
+			load(v, then, mask)
+			load(p, x, mask)
 			VMULPS(b1, first, first)
 			VMULPS(c1, g, part)
 			VADDPS(part, first, first)
-			store(first, m, mask)
-			load(v, then, mask)
 			VMULPS(b2, then, then)
 			VMULPS(c2, g, part)
 			VMULPS(g, part, part)
 			VADDPS(part, then, then)
+			VMULPS(keep, x, x)
+			store(first, m, mask)
 			store(then, v, mask)
 			VSQRTPS(then, then)
 			VMULPS(correct, then, then)
 			VADDPS(eps, then, then)
 			VMULPS(rate, first, first)
 			VDIVPS(then, first, first)
-			load(p, x, mask)
-			VMULPS(keep, x, x)
 			VSUBPS(first, x, x)
 			store(x, p, mask)
 		}
