@@ -177,18 +177,24 @@ func axpy() {
 	end()
 }
 
-// entries goes through a list of rows of x, stride bytes apart: body gets the place of each in the list and where its row begins.
-func entries(label string, x, rows, count, stride reg.Register, body func(t, row reg.Register)) {
-	t, row := GP64(), GP64()
-	XORQ(t, t)
+// entries goes through a list of rows of x, stride bytes apart, from place t on, as long as several of it are left: body gets where those rows
+// begin.
+func entries(label string, several int, x, rows, t, count, stride reg.Register, body func(row []reg.Register)) {
+	last, row := GP64(), make([]reg.Register, several)
+	LEAQ(Mem{Base: count, Disp: -several}, last)
 	Label(label)
-	MOVLQZX(Mem{Base: rows, Index: t, Scale: 4}, row)
-	IMULQ(stride, row)
-	ADDQ(x, row)
-	body(t, row)
-	INCQ(t)
-	CMPQ(t, count)
-	JL(LabelRef(label))
+	CMPQ(t, last)
+	JG(LabelRef(label + "_end"))
+	for i := range row {
+		row[i] = GP64()
+		MOVLQZX(Mem{Base: rows, Index: t, Scale: 4, Disp: 4 * i}, row[i])
+		IMULQ(stride, row[i])
+		ADDQ(x, row[i])
+	}
+	body(row)
+	ADDQ(U32(several), t)
+	JMP(LabelRef(label))
+	Label(label + "_end")
 }
 
 // part names the loops of a part of a sweep.
@@ -213,16 +219,17 @@ func axpyRows() {
 			sums[i] = YMM()
 			load(Mem{Base: at[0], Disp: 32 * i}, sums[i], mask)
 		}
-		by := YMM()
-		entries(part(n, mask), at[1], rows, count, stride, func(t, row reg.Register) {
+		by, t := YMM(), GP64()
+		XORQ(t, t)
+		entries(part(n, mask), 1, at[1], rows, t, count, stride, func(row []reg.Register) {
 			VBROADCASTSS(Mem{Base: a, Index: t, Scale: 4}, by)
 			for i, s := range sums {
 				if mask == nil {
-					VFMADD231PS(Mem{Base: row, Disp: 32 * i}, by, s)
+					VFMADD231PS(Mem{Base: row[0], Disp: 32 * i}, by, s)
 					continue
 				}
 				x := YMM()
-				load(Mem{Base: row}, x, mask)
+				load(Mem{Base: row[0]}, x, mask)
 				VFMADD231PS(x, by, s)
 			}
 		})
@@ -250,34 +257,30 @@ func dotAxpyRows() {
 			ys[i] = YMM()
 			load(Mem{Base: at[0], Disp: 32 * i}, ys[i], mask)
 		}
-		by, sum, other, eighth := YMM(), YMM(), YMM(), GP64()
+		by, sum, x := []reg.VecVirtual{YMM(), YMM()}, []reg.VecVirtual{YMM(), YMM()}, []reg.VecVirtual{YMM(), YMM()}
+		w, eighth, t := YMM(), GP64(), GP64()
 		MOVQ(sums, eighth)
-		entries(part(n, mask), at[2], rows, count, stride, func(t, row reg.Register) {
-			VBROADCASTSS(Mem{Base: a, Index: t, Scale: 4}, by)
-			VMOVUPS(Mem{Base: eighth}, sum)
-			VXORPS(other, other, other)
-			for i, y := range ys {
-				x := YMM()
-				load(Mem{Base: row, Disp: 32 * i}, x, mask)
-				VFMADD231PS(x, by, y)
-				to := sum
-				if i%2 == 1 {
-					to = other
+		XORQ(t, t)
+		for _, several := range []int{2, 1} { // two rows share a load of w
+			entries(fmt.Sprintf("%s_by%d", part(n, mask), several), several, at[2], rows, t, count, stride, func(row []reg.Register) {
+				for j := range row {
+					VBROADCASTSS(Mem{Base: a, Index: t, Scale: 4, Disp: 4 * j}, by[j])
+					VMOVUPS(Mem{Base: eighth, Disp: 32 * j}, sum[j])
 				}
-				if mask == nil {
-					VFMADD231PS(Mem{Base: at[1], Disp: 32 * i}, x, to)
-					continue
+				for i, y := range ys {
+					load(Mem{Base: at[1], Disp: 32 * i}, w, mask)
+					for j := range row {
+						load(Mem{Base: row[j], Disp: 32 * i}, x[j], mask)
+						VFMADD231PS(x[j], by[j], y)
+						VFMADD231PS(w, x[j], sum[j])
+					}
 				}
-				w := YMM()
-				load(Mem{Base: at[1]}, w, mask)
-				VFMADD231PS(w, x, to)
-			}
-			if n > 1 {
-				VADDPS(other, sum, sum)
-			}
-			VMOVUPS(sum, Mem{Base: eighth})
-			ADDQ(U32(32), eighth)
-		})
+				for j := range row {
+					VMOVUPS(sum[j], Mem{Base: eighth, Disp: 32 * j})
+				}
+				ADDQ(U32(32*several), eighth)
+			})
+		}
 		for i, y := range ys {
 			store(y, Mem{Base: at[0], Disp: 32 * i}, mask)
 		}
