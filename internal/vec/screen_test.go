@@ -44,7 +44,7 @@ var screenShapes = []struct{ n, m, d, k int }{
 func (k *kernels) exact(x, w, bias []float32, d int) []float32 {
 	n, m := len(x)/d, len(w)/d
 	h := make([]float32, n*m)
-	k.product(h, x, w, d)
+	k.product(h, x, w, nil, d)
 	for i := range h {
 		h[i] += bias[i%m]
 	}
