@@ -197,7 +197,7 @@ func TestScreenKernelsAreTheirTwins(t *testing.T) {
 			m := 1 + r.IntN(40)
 			w := numbers(r, m*d+1)[1:]
 			h := make([]float32, m)
-			k.product(h, x, w, d)
+			k.product(h, x, w, nil, d)
 			index := make([]uint32, r.IntN(30))
 			for i := range index {
 				index[i] = uint32(r.IntN(m))
