@@ -146,20 +146,78 @@ func TestStepDoesNotDependOnThreads(t *testing.T) {
 	}
 }
 
+// TestStepOfAnyShapeAgreesWithItsTwin: sizes that are multiples of nothing, k of one and of all, a single latent, a single row.
+func TestStepOfAnyShapeAgreesWithItsTwin(t *testing.T) {
+	for _, s := range []struct{ d, m, k, n int }{
+		{33, 100, 6, 13}, {40, 57, 1, 29}, {40, 30, 30, 11}, {7, 1, 1, 5}, {1, 9, 3, 17}, {40, 150, 7, 1}, {5, 300, 4, 70}, {16, 131, 20, 130},
+	} {
+		cfg := small()
+		cfg.Latents, cfg.K, cfg.Batch = s.m, s.k, s.n
+		data := clusters(cfg.Seed, 4*s.n, s.d)
+		m, err := Init(cfg, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for threads := 1; threads <= 3; threads++ {
+			cfg.Threads = threads
+			b, err := CPU(cfg, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref := newReference(cfg, m)
+			at := 1 // rows that begin anywhere in memory
+			x := append(make([]float32, at), m.Standardise(nil, data.X)...)
+			for step := range 4 {
+				batch := x[at+step*s.n*s.d:][:s.n*s.d]
+				res, err := b.Step(batch, cfg.LR)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := ref.step(widen(batch), cfg.LR); math.Abs(res.Loss-want) > 1e-4*want {
+					t.Fatalf("seed %d, %+v, %d threads, step %d: loss %v, its twin says %v", cfg.Seed, s, threads, step, res.Loss, want)
+				}
+			}
+		}
+	}
+}
+
 func TestStepRefusesALossThatIsNoNumber(t *testing.T) {
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for name, cfg := range variants() {
+			data, m, b := begin(t, cfg)
+			good := m.Standardise(nil, data.X[:40*37])
+			if _, err := b.Step(good, cfg.LR); err != nil {
+				t.Fatal(err)
+			}
+			before := b.Model().Digest()
+			x := slices.Clone(good)
+			x[29*40+17] = float32(bad)
+			_, err := b.Step(x, cfg.LR)
+			var row *RowError
+			if !errors.Is(err, ErrLoss) || !errors.As(err, &row) || row.Row != 29 || row.Column != 17 {
+				t.Errorf("%s: a batch with %v in row 29 gave the error %v, want ErrLoss and that row", name, bad, err)
+			}
+			if b.Model().Digest() != before {
+				t.Errorf("%s: the refused step moved the weights", name)
+			}
+			// Nothing of the refused batch is left behind.
+			_, _, other := begin(t, cfg)
+			for _, t := range []Backend{other, b} {
+				if _, err = t.Step(good, cfg.LR); err != nil {
+					break
+				}
+			}
+			if _, e := other.Step(good, cfg.LR); err != nil || e != nil || other.Model().Digest() != b.Model().Digest() {
+				t.Errorf("%s: after the refused step others come out different (%v)", name, err)
+			}
+		}
+	}
 	cfg := small()
-	data, m, b := begin(t, cfg)
-	before := b.Model().Digest()
-	x := m.Standardise(nil, data.X[:40*37])
-	x[17] = float32(math.NaN())
-	if _, err := b.Step(x, cfg.LR); !errors.Is(err, ErrLoss) {
-		t.Errorf("a batch with NaN gave the error %v, want ErrLoss", err)
-	}
-	if b.Model().Digest() != before {
-		t.Error("the refused step moved the weights")
-	}
-	if _, err := b.Step(x[:39], cfg.LR); err == nil {
-		t.Error("a batch that is not whole rows was accepted")
+	_, _, b := begin(t, cfg)
+	for _, n := range []int{0, 39, 41} {
+		if _, err := b.Step(make([]float32, n), cfg.LR); err == nil {
+			t.Errorf("a batch of %d numbers, which are not whole rows of 40, was accepted", n)
+		}
 	}
 }
 
