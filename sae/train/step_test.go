@@ -173,7 +173,7 @@ func TestStepOfAnyShapeAgreesWithItsTwin(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := ref.step(widen(batch), cfg.LR); math.Abs(res.Loss-want) > 1e-4*want+1e-12 {
+				if want := ref.step(widen(batch), cfg.LR); math.Abs(res.Loss-want) > 1e-4*want+1e-5 {
 					t.Fatalf("seed %d, %+v, %d threads, step %d: loss %v, its twin says %v", cfg.Seed, s, threads, step, res.Loss, want)
 				}
 			}
