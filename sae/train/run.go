@@ -69,6 +69,7 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 		return nil, errors.New("train: no rows to train on")
 	}
 	model := b.Model()
+	model.Wenc, model.Wdec, model.Benc = nil, nil, nil // what remains says how rows are standardised
 	if data.Dim() != model.D {
 		return nil, fmt.Errorf("train: rows of width %d for a model of width %d", data.Dim(), model.D)
 	}
