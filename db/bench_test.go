@@ -224,3 +224,34 @@ type quiet struct{}
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 func (quiet) Fatalf(string, ...any) {}
+
+// BenchmarkEncodeAll makes the codes of all rows by an autoencoder that is not active, as after training.
+func BenchmarkEncodeAll(b *testing.B) {
+	const rows, latents, k = 100000, 4096, 32
+	d, err := db.Create(ctx, filepath.Join(b.TempDir(), "db"), nil)
+	dbtest.Must(b, err)
+	defer d.Close()
+	for lo := 0; lo < rows; lo += benchRows {
+		items := dbtest.Items(benchRows, benchDim, uint64(lo))
+		for i := range items {
+			items[i].ID = fmt.Sprintf("i%06d", lo+i)
+		}
+		_, err = d.Ingest(ctx, itemSeq(items))
+		dbtest.Must(b, err)
+	}
+	m := dbtest.Model(benchDim, latents, k, 1)
+	for _, threads := range []int{1, 2} {
+		b.Run(fmt.Sprintf("m=%d/k=%d/threads=%d", latents, k, threads), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				dbtest.Must(b, d.AddModel(ctx, "m", m))
+				b.StartTimer()
+				dbtest.Must(b, d.EncodeAll(ctx, "m", threads, func(int, int) {}))
+				b.StopTimer()
+				dbtest.Must(b, d.DropModel(ctx, "m"))
+				b.StartTimer()
+			}
+			b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}

@@ -15,98 +15,6 @@ import (
 // mark; what is replaced below or above it is listed as stale; what is deleted loses all its codes at once. So
 // EncodeAll can stop anywhere, and Activate finds what is missing by the mark and the list.
 
-// encodeChunk is the number of rows that EncodeAll encodes between two commits: some megabytes of batch, and a second
-// of work of a large autoencoder.
-const encodeChunk = 1000
-
-// EncodeAll makes the codes of all items by a stored autoencoder, a chunk of rows in each commit. Interrupted, it goes
-// on where it stopped when it is called again; run to its end, it does nothing the next time. threads 0: those of the
-// options; the codes do not depend on it. progress, if not nil, is called after each chunk, in this goroutine, with
-// the rows done and the rows there are.
-func (d *DB) EncodeAll(ctx context.Context, name string, threads int, progress func(done, total int)) error {
-	if threads == 0 {
-		threads = d.opts.Threads
-	}
-	for {
-		more, err := d.encodeSome(ctx, name, threads, progress)
-		if err != nil {
-			return fmt.Errorf("encode with autoencoder %q: %w", name, err)
-		}
-		if !more {
-			return nil
-		}
-	}
-}
-
-// encodeSome encodes the rows after the progress mark, outside the writer's turn, and the stale rows once there are no
-// more, within it.
-func (d *DB) encodeSome(ctx context.Context, name string, threads int, report func(done, total int)) (more bool, err error) {
-	s, err := d.Snapshot()
-	if err != nil {
-		return false, err
-	}
-	defer s.Close()
-	rec, err := findModel(s.r, s.state, name)
-	if err != nil {
-		return false, err
-	}
-	if done, err := s.encoded(rec.number); err != nil || done {
-		if err == nil && report != nil {
-			report(s.Len(), s.Len())
-		}
-		return false, err
-	}
-	m, err := loadModel(ctx, s.naming, s.r, rec)
-	if err != nil {
-		return false, err
-	}
-	from, err := progress(s.r, rec.number)
-	if err != nil {
-		return false, err
-	}
-	rows, err := s.rowsFrom(ctx, from, encodeChunk)
-	if err != nil {
-		return false, err
-	}
-	if len(rows) == 0 {
-		return true, d.update(ctx, func(w *writer) error { return w.encodeStale(ctx, rec, m, threads) })
-	}
-	codes := m.EncodeBatch(nil, matrix(rows), threads)
-	err = d.update(ctx, func(w *writer) error {
-		if now, err := progress(w.r, rec.number); err != nil || now != from || w.state.Active == rec.number {
-			return err // another EncodeAll or Activate came first: look again
-		}
-		for i, row := range rows {
-			_, there, err := w.r.Get(kv.KeyItem(row.ord))
-			if err != nil {
-				return err
-			}
-			if there {
-				w.setCode(rec.number, row.ord, sae.Code{}, codes[i])
-			}
-		}
-		w.b.Set(kv.KeyProgress(rec.number), kv.AppendOrd(nil, rows[len(rows)-1].ord+1))
-		return nil
-	})
-	if err == nil && report != nil {
-		done, err := s.countBelow(rows[len(rows)-1].ord + 1)
-		if err != nil {
-			return false, err
-		}
-		report(done, s.Len())
-	}
-	return true, err
-}
-
-// countBelow returns the number of items whose ordinals are below ord.
-func (s *Snapshot) countBelow(ord uint32) (int, error) {
-	live, err := s.live(context.Background())
-	if err != nil || ord == 0 {
-		return 0, err
-	}
-	return int(live.Rank(ord - 1)), nil
-}
-
 // encodeRow is a row whose code has to be made.
 type encodeRow struct {
 	ord   uint32
@@ -150,7 +58,7 @@ func progress(r *kv.Snapshot, model uint32) (uint32, error) {
 }
 
 // encodeStale encodes up to encodeChunk stale rows.
-func (w *writer) encodeStale(ctx context.Context, rec modelRecord, m *sae.Model, threads int) error {
+func (w *writer) encodeStale(ctx context.Context, rec modelRecord, e *sae.Encoder, threads int) error {
 	s := &Snapshot{d: w.d, r: w.r, state: w.state}
 	var rows []encodeRow
 	span := kv.SpanStale(rec.number)
@@ -173,18 +81,18 @@ func (w *writer) encodeStale(ctx context.Context, rec modelRecord, m *sae.Model,
 		}
 		w.b.Delete(kv.KeyStale(rec.number, rows[i].ord))
 	}
-	return w.encode(ctx, rec.number, m, rows, threads)
+	return w.encode(ctx, rec.number, e, rows, threads)
 }
 
 // encode writes the codes of rows, replacing what codes they have.
-func (w *writer) encode(ctx context.Context, model uint32, m *sae.Model, rows []encodeRow, threads int) error {
+func (w *writer) encode(ctx context.Context, model uint32, e *sae.Encoder, rows []encodeRow, threads int) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	for i, c := range m.EncodeBatch(nil, matrix(rows), threads) {
+	for i, c := range e.EncodeBatch(nil, matrix(rows), threads) {
 		var old sae.Code
 		if !rows[i].fresh {
 			var err error
@@ -215,24 +123,24 @@ func (w *writer) encodeFresh(ctx context.Context, rows []encodeRow) error {
 			}
 			continue
 		}
-		m, err := w.model(ctx, rec)
+		e, err := w.encoder(ctx, rec)
 		if err != nil {
 			return err
 		}
-		if err := w.encode(ctx, rec.number, m, rows, w.d.opts.Threads); err != nil {
+		if err := w.encode(ctx, rec.number, e, rows, w.d.opts.Threads); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// model returns a model by way of the database's memo, so that a writer does not read it again for each batch.
-func (w *writer) model(ctx context.Context, rec modelRecord) (*sae.Model, error) {
+// encoder returns a model's encoder by way of the database's memo, so that a writer does not read and prepare it again for each batch.
+func (w *writer) encoder(ctx context.Context, rec modelRecord) (*sae.Encoder, error) {
 	w.d.mu.Lock()
 	var naming *memo
 	w.d.naming, naming = w.d.naming.at(w.state.Rev)
 	w.d.mu.Unlock()
-	return loadModel(ctx, naming, w.r, rec)
+	return loadEncoder(ctx, naming, w.r, rec)
 }
 
 // forgetCodes removes the row's codes by every model.
@@ -293,11 +201,11 @@ func (d *DB) Activate(ctx context.Context, name string) error {
 		if rec.number == w.state.Active {
 			return nil
 		}
-		m, err := w.model(ctx, rec)
+		e, err := w.encoder(ctx, rec)
 		if err != nil {
 			return err
 		}
-		if err := w.catchUp(ctx, rec, m); err != nil {
+		if err := w.catchUp(ctx, rec, e); err != nil {
 			return err
 		}
 		for _, model := range []uint32{rec.number, w.state.Active} {
@@ -316,7 +224,7 @@ func (d *DB) Activate(ctx context.Context, name string) error {
 }
 
 // catchUp encodes what was put since EncodeAll looked.
-func (w *writer) catchUp(ctx context.Context, rec modelRecord, m *sae.Model) error {
+func (w *writer) catchUp(ctx context.Context, rec modelRecord, e *sae.Encoder) error {
 	s := &Snapshot{d: w.d, r: w.r, state: w.state}
 	from, err := progress(w.r, rec.number)
 	if err != nil {
@@ -343,7 +251,7 @@ func (w *writer) catchUp(ctx context.Context, rec modelRecord, m *sae.Model) err
 		if err != nil {
 			return err
 		}
-		if err := w.encode(ctx, rec.number, m, []encodeRow{{ord: ord, vec: vec}}, 1); err != nil {
+		if err := w.encode(ctx, rec.number, e, []encodeRow{{ord: ord, vec: vec}}, 1); err != nil {
 			return err
 		}
 	}
@@ -352,7 +260,7 @@ func (w *writer) catchUp(ctx context.Context, rec modelRecord, m *sae.Model) err
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		if err := w.encode(ctx, rec.number, m, rows, w.d.opts.Threads); err != nil {
+		if err := w.encode(ctx, rec.number, e, rows, w.d.opts.Threads); err != nil {
 			return err
 		}
 		from = rows[len(rows)-1].ord + 1

@@ -234,6 +234,19 @@ func loadModel(ctx context.Context, naming *memo, r *kv.Snapshot, rec modelRecor
 	})
 }
 
+type encoderKey struct{ number uint32 }
+
+// loadEncoder returns the encoder of a model, likewise.
+func loadEncoder(ctx context.Context, naming *memo, r *kv.Snapshot, rec modelRecord) (*sae.Encoder, error) {
+	return derive(ctx, naming, encoderKey{rec.number}, func() (*sae.Encoder, error) {
+		m, err := loadModel(ctx, naming, r, rec)
+		if err != nil {
+			return nil, err
+		}
+		return sae.NewEncoder(m), nil
+	})
+}
+
 // DropModel removes an autoencoder with its codes, postings and names.
 // Errors: ErrNotFound; ErrActive for the one in use.
 func (d *DB) DropModel(ctx context.Context, name string) error {

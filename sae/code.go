@@ -16,18 +16,16 @@ type Code struct {
 // Len is the number of latents that fire.
 func (c Code) Len() int { return len(c.Latents) }
 
-// encodeRows is how many rows a goroutine encodes at a time: enough that W_enc is read
-// from memory rarely, few enough that the rows stay in its cache.
-const encodeRows = 32
-
 // Standardise appends (x - mean)·scale to dst. len(x) must be a multiple of D.
 func (m *Model) Standardise(dst, x []float32) []float32 {
 	m.mustRows(x)
-	for i, v := range x {
-		if m.Mean != nil {
-			v -= m.Mean[i%m.D]
+	for ; len(x) > 0; x = x[m.D:] {
+		for i, v := range x[:m.D] {
+			if m.Mean != nil {
+				v -= m.Mean[i]
+			}
+			dst = append(dst, v*m.Scale)
 		}
-		dst = append(dst, v*m.Scale)
 	}
 	return dst
 }
@@ -46,8 +44,10 @@ func (m *Model) Activations(dst, x []float32) []float32 {
 func (m *Model) centred(dst, x []float32) []float32 {
 	n := len(dst)
 	dst = m.Standardise(dst, x)
-	for i := range dst[n:] {
-		dst[n+i] -= m.Bdec[i%m.D]
+	for s := dst[n:]; len(s) > 0; s = s[m.D:] {
+		for i, b := range m.Bdec {
+			s[i] -= b
+		}
 	}
 	return dst
 }
@@ -68,57 +68,8 @@ func (m *Model) Encode(dst Code, x []float32) Code {
 	if len(x) != m.D {
 		panic(fmt.Sprintf("sae: a vector of %d numbers for a model of width %d", len(x), m.D))
 	}
-	var e encoder
-	e.encode(m, x)
-	return e.append(dst, m, 0)
-}
-
-// EncodeBatch encodes the rows of x on up to threads goroutines and returns one code
-// per row, the same as Encode gives, bit for bit. It reuses dst and the slices of its
-// codes.
-func (m *Model) EncodeBatch(dst []Code, x []float32, threads int) []Code {
-	m.mustRows(x)
-	n := len(x) / m.D
-	for cap(dst) < n {
-		dst = append(dst[:cap(dst)], Code{})
-	}
-	dst = dst[:n]
-	workers := make([]encoder, max(threads, 1))
-	vec.Parallel(threads, n, encodeRows, func(worker, lo, hi int) {
-		e := &workers[worker]
-		e.encode(m, x[lo*m.D:hi*m.D])
-		for i := lo; i < hi; i++ {
-			dst[i] = e.append(Code{dst[i].Latents[:0], dst[i].Acts[:0]}, m, i-lo)
-		}
-	})
-	return dst
-}
-
-// encoder is the working space of one goroutine.
-type encoder struct {
-	c, h []float32 // centred rows and their pre-activations
-	sel  vec.Selector
-}
-
-func (e *encoder) encode(m *Model, x []float32) {
-	e.c = m.centred(e.c[:0], x)
-	if n := len(x) / m.D * m.M; cap(e.h) < n {
-		e.h = make([]float32, n)
-	} else {
-		e.h = e.h[:n]
-	}
-	m.activations(e.h, e.c)
-}
-
-// append appends the code of the i-th encoded row to dst.
-func (e *encoder) append(dst Code, m *Model, i int) Code {
-	h := e.h[i*m.M : (i+1)*m.M]
-	n := len(dst.Latents)
-	dst.Latents = e.sel.TopAbove(dst.Latents, h, m.K, m.Threshold)
-	for _, l := range dst.Latents[n:] {
-		dst.Acts = append(dst.Acts, h[l])
-	}
-	return dst
+	var w encoding
+	return w.append(dst, m, m.Activations(nil, x))
 }
 
 // Decode appends the reconstruction of c, D numbers, to dst. Latents of c must be
@@ -138,18 +89,7 @@ func (m *Model) Decode(dst []float32, c Code) []float32 {
 }
 
 // Accumulate adds Σ acts[i]·w[latents[i]] to y: w is (M, len(y)) row-major.
-func Accumulate(y, w []float32, c Code) {
-	d := len(y)
-	row := func(i int) []float32 { l := int(c.Latents[i]); return w[l*d : (l+1)*d] }
-	i := 0
-	for ; i+4 <= len(c.Latents); i += 4 {
-		a := c.Acts[i : i+4]
-		vec.Axpy4(y, a[0], a[1], a[2], a[3], row(i), row(i+1), row(i+2), row(i+3))
-	}
-	for ; i < len(c.Latents); i++ {
-		vec.Axpy(y, c.Acts[i], row(i))
-	}
-}
+func Accumulate(y, w []float32, c Code) { vec.AxpyRows(y, w, c.Latents, c.Acts) }
 
 func (m *Model) mustRows(x []float32) {
 	if len(x)%m.D != 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/saedb/saedb/internal/npy"
+	"github.com/saedb/saedb/internal/vec"
 )
 
 func newBenchCmd(a *app) *cobra.Command {
@@ -96,10 +97,13 @@ type machine struct {
 	CPU   string `json:"cpu,omitempty"`
 	Cores int    `json:"cores"`
 	Go    string `json:"go"`
+
+	Kernels string `json:"kernels"` // see vec.Path
 }
 
 func thisMachine() machine {
-	return machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: cpuModel(), Cores: runtime.NumCPU(), Go: runtime.Version()}
+	path, _ := vec.Path() // the root command has told of an error
+	return machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: cpuModel(), Cores: runtime.NumCPU(), Go: runtime.Version(), Kernels: path}
 }
 
 // cpuModel is the processor's name where the system tells it in a file.

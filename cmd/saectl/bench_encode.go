@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 
 	"github.com/spf13/cobra"
 
+	"github.com/saedb/saedb/internal/npy"
 	"github.com/saedb/saedb/sae"
 )
 
 // benchEncode is what was asked of `bench encode`.
 type benchEncode struct {
-	vectors, model          string
+	vectors, model, dump    string
 	threads, passes, window int
 }
 
@@ -24,7 +26,8 @@ func newBenchEncodeCmd(a *app) *cobra.Command {
 		Short: "Measure the encoder of an autoencoder",
 		Long: `encode turns the rows of --vectors into codes, --batch rows at a time, and prints
 the time of a batch and the vectors per second. --model is a model file (saectl
-export --sae-file) or a SAELens folder.`,
+export --sae-file) or a SAELens folder. --dump writes the codes as SciPy reads
+them, so that they can be compared with another program's.`,
 		Example: "  saectl export --sae-file m.sae && saectl bench encode --vectors x.npy --model m.sae",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,6 +44,7 @@ export --sae-file) or a SAELens folder.`,
 	f.IntVar(&b.threads, "threads", 1, "goroutines (0: one for each processor)")
 	f.IntVar(&b.passes, "passes", 5, "passes over the rows")
 	f.IntVar(&b.window, "batch", 1024, "rows encoded by one call")
+	f.StringVar(&b.dump, "dump", "", "write the codes here (.npz, compressed rows)")
 	require(cmd, "vectors", "model")
 	return cmd
 }
@@ -72,6 +76,7 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 	case b.threads == 0:
 		b.threads = runtime.GOMAXPROCS(0)
 	}
+	e := sae.NewEncoder(m)
 	var codes []sae.Code
 	var series laps
 	active, seen := 0, 0
@@ -82,7 +87,7 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 			}
 			to := min(rows.Rows, from+b.window)
 			watch := startWatch()
-			codes = m.EncodeBatch(codes, rows.Data[from*m.D:to*m.D], b.threads)
+			codes = e.EncodeBatch(codes, rows.Data[from*m.D:to*m.D], b.threads)
 			if took := watch.stop(); to-from == min(b.window, rows.Rows) { // a shorter last batch would look fast
 				series = append(series, took)
 			}
@@ -92,6 +97,13 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 			seen += len(codes)
 		}
 	}
+	if b.dump != "" {
+		if err := writeWhole(b.dump, func(w io.Writer) error {
+			return npy.WriteCSR(w, codeMatrix(e.EncodeBatch(nil, rows.Data, b.threads), m.M))
+		}); err != nil {
+			return nil, err
+		}
+	}
 	wall := series.wall(1)
 	return &encodeResult{
 		CPU: series.cpu(1), Wall: wall, Rate: float64(min(b.window, rows.Rows)) * 1000 / wall.Median,
@@ -99,4 +111,16 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 		Settings: map[string]any{"latents": m.M, "k": m.K, "width": m.D, "rows": rows.Rows, "batch": min(b.window, rows.Rows),
 			"threads": b.threads, "passes": b.passes},
 	}, nil
+}
+
+// codeMatrix lays codes out as a matrix with a column for each latent.
+func codeMatrix(codes []sae.Code, latents int) *npy.CSR {
+	c := &npy.CSR{Rows: len(codes), Cols: latents, Indptr: make([]int64, 1, len(codes)+1)}
+	for _, code := range codes {
+		for i, l := range code.Latents {
+			c.Indices, c.Data = append(c.Indices, int32(l)), append(c.Data, code.Acts[i])
+		}
+		c.Indptr = append(c.Indptr, int64(len(c.Data)))
+	}
+	return c
 }

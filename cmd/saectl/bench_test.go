@@ -15,6 +15,7 @@ import (
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/internal/npy"
 	"github.com/saedb/saedb/internal/safetensors"
+	"github.com/saedb/saedb/sae"
 	"github.com/saedb/saedb/sae/train"
 )
 
@@ -165,9 +166,21 @@ func TestBenchEncode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.sae")
 	writeFile(t, path, func(b *bytes.Buffer) error { _, err := m.WriteTo(b); return err })
 	var r encodeResult
-	bench(t, &r, "encode", "--vectors", x, "--model", path, "--batch", "30", "--passes", "2")
+	dump := filepath.Join(t.TempDir(), "codes.npz")
+	bench(t, &r, "encode", "--vectors", x, "--model", path, "--batch", "30", "--passes", "2", "--dump", dump)
 	if r.Active <= 0 || r.Active > 4 || r.Rate <= 0 {
 		t.Errorf("encode: %+v", r)
+	}
+	codes := readCodes(t, dump)
+	rows := npy.Matrix{Rows: 100, Cols: 16, Data: data}
+	for i := range rows.Rows {
+		if err := normalise(rows.Row(i)); err != nil {
+			t.Fatal(err)
+		}
+		want := m.Encode(sae.Code{}, rows.Row(i))
+		if latents, acts := codes.Row(i); !slices.EqualFunc(latents, want.Latents, func(a int32, b uint32) bool { return uint32(a) == b }) || !slices.Equal(acts, want.Acts) {
+			t.Fatalf("row %d dumped as %v %v, its code is %v", i, latents, acts, want)
+		}
 	}
 	narrow, _ := writeVectors(t, "narrow.npy", 7, 8, 2)
 	refuse(t, "width 8", "bench", "encode", "--vectors", narrow, "--model", path)
@@ -232,4 +245,17 @@ func TestSpreadOfLaps(t *testing.T) {
 	if got := l.wall(10); got != (spread{Median: 0.25, Best: 0.1}) {
 		t.Errorf("spread %+v", got)
 	}
+}
+
+func readCodes(t *testing.T, path string) *npy.CSR {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := npy.ReadCSR(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

@@ -211,7 +211,7 @@ func (j *clusterJob) readCodes(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the codes: %w", err)
 		}
-		if row, ok := j.all.find(c.ID); ok {
+		if row, ok := j.all.ids.find(c.ID); ok {
 			j.codes[row], there[row] = c.Code, true
 		}
 	}
@@ -227,7 +227,7 @@ func (j *clusterJob) readCodes(ctx context.Context) error {
 func (j *clusterJob) chooseRows(ctx context.Context) error {
 	if j.o.where != "" {
 		var err error
-		if j.rows, err = askedRows(ctx, j.d, j.all, "--where", j.o.where); err != nil {
+		if j.rows, err = askedRows(ctx, j.d, j.all.ids, "--where", j.o.where); err != nil {
 			return hint(err, "--where takes a query such as 'meta.year >= 2020'")
 		}
 		if len(j.rows) == 0 {

@@ -251,7 +251,7 @@ func (o evalOptions) read(ctx context.Context, d *db.DB, rows *rowSet) ([][]stri
 	labels := make([][]string, rows.Len())
 	found := 0
 	add := func(id string, list []string) {
-		if row, ok := rows.find(id); ok && len(list) > 0 {
+		if row, ok := rows.ids.find(id); ok && len(list) > 0 {
 			labels[row] = list
 			found++
 		}

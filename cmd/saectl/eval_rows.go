@@ -55,7 +55,7 @@ func runRows(dir, name string) (trained, held []string, ok bool) {
 func present(r *rowSet, ids []string) []int {
 	var rows []int
 	for _, id := range ids {
-		if row, ok := r.find(id); ok {
+		if row, ok := r.ids.find(id); ok {
 			rows = append(rows, row)
 		}
 	}
@@ -66,7 +66,7 @@ func present(r *rowSet, ids []string) []int {
 // holdOut makes the rows that --holdout asks for those held out: a file of ids, a query, or, where it is not known what the
 // autoencoder was trained on, the share that training keeps back with its seed. Rows trained on cannot be held out.
 func (k knownRows) holdOut(ctx context.Context, a *app, d *db.DB, m *sae.Model, rows *rowSet, holdout string) (knownRows, error) {
-	s, err := splitRows(ctx, d, rows, "", holdout, m.Info.Seed)
+	s, err := splitRows(ctx, d, rows.ids, "", holdout, m.Info.Seed)
 	if err != nil {
 		return k, err
 	}

@@ -23,7 +23,7 @@ func (g *gallery) face(ctx context.Context, id string, s faceSize) (web.Picture,
 		return web.Picture{}, err
 	}
 	p := web.Picture{ID: id, Caption: caption(it.Meta)}
-	if row, ok := g.rows.find(id); ok {
+	if row, ok := g.rows.ids.find(id); ok {
 		p.Href = g.faces.place(row)
 	}
 	err = g.faces.show(&p, it.Thumb, s)
@@ -75,7 +75,7 @@ func (p part) title() string {
 // parts explains a picture by names, the largest share first: what `explain image`
 // answers, latents of one name taken together.
 func (g *gallery) parts(id string) ([]part, error) {
-	row, ok := g.rows.find(id)
+	row, ok := g.rows.ids.find(id)
 	if !ok {
 		return nil, hint(fmt.Errorf("%s was stored while the gallery was made", id), "run saectl gallery again")
 	}

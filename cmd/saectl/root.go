@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/saedb/saedb/internal/vec"
 )
 
 // newRootCmd is the whole command tree over a. Every tree has its own flags, so
@@ -27,6 +29,9 @@ JSON lines elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.command = strings.TrimPrefix(cmd.CommandPath(), "saectl ")
+			if _, err := vec.Path(); err != nil {
+				return err
+			}
 			return a.resolve()
 		},
 	}

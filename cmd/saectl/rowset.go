@@ -18,11 +18,13 @@ import (
 	"github.com/saedb/saedb/sae/train"
 )
 
-// rowSet is the vectors of a database in memory, by ascending id: an order that
-// depends on nothing but the content.
+// idList is the ids of a database, ascending: an order that depends on nothing but the content. Rows are counted in it.
+type idList []string
+
+// rowSet is the vectors of a database in memory, by ascending id.
 type rowSet struct {
 	train.Rows
-	ids []string
+	ids idList
 }
 
 // loadRows reads ids and vectors of all items.
@@ -52,18 +54,18 @@ func loadRows(ctx context.Context, d *db.DB) (*rowSet, error) {
 }
 
 // find returns the row of an id.
-func (r *rowSet) find(id string) (int, bool) {
-	i := sort.SearchStrings(r.ids, id)
-	return i, i < len(r.ids) && r.ids[i] == id
+func (l idList) find(id string) (int, bool) {
+	i := sort.SearchStrings(l, id)
+	return i, i < len(l) && l[i] == id
 }
 
 // rows returns the rows of ids, ascending. An id that is not there is an error
 // that says where the ids come from and how many are missing.
-func (r *rowSet) rows(ids []string, source string) ([]int, error) {
+func (l idList) rows(ids []string, source string) ([]int, error) {
 	var rows []int
 	var missing []string
 	for _, id := range ids {
-		if row, ok := r.find(id); ok {
+		if row, ok := l.find(id); ok {
 			rows = append(rows, row)
 		} else {
 			missing = append(missing, id)
@@ -78,22 +80,22 @@ func (r *rowSet) rows(ids []string, source string) ([]int, error) {
 }
 
 // names returns the ids of rows.
-func (r *rowSet) names(rows []int) []string {
+func (l idList) names(rows []int) []string {
 	ids := make([]string, len(rows))
 	for i, row := range rows {
-		ids[i] = r.ids[row]
+		ids[i] = l[row]
 	}
 	return ids
 }
 
-// digest is the SHA-256 of ids and vectors of rows, in hexadecimal.
-func (r *rowSet) digest(rows []int) string {
+// digest is the SHA-256 of the ids and vectors of rows of data, in hexadecimal.
+func (l idList) digest(data train.Dataset, rows []int) string {
 	h := sha256.New()
 	var b []byte
 	for _, row := range rows {
-		b = binary.LittleEndian.AppendUint32(b[:0], uint32(len(r.ids[row])))
-		b = append(b, r.ids[row]...)
-		for _, v := range r.Row(row) {
+		b = binary.LittleEndian.AppendUint32(b[:0], uint32(len(l[row])))
+		b = append(b, l[row]...)
+		for _, v := range data.Row(row) {
 			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 		}
 		h.Write(b)

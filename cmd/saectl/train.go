@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,7 +73,8 @@ type trainJob struct {
 	d    *db.DB
 	opts trainOptions
 	cfg  train.Config
-	rows *rowSet
+	ids  idList
+	rows *rowFile
 	split
 	run runs.Run
 }
@@ -106,6 +108,7 @@ func trainSAE(ctx context.Context, a *app, d *db.DB, o trainOptions) (trainOutco
 	if err != nil {
 		return trainOutcome{}, err
 	}
+	defer j.rows.Close()
 	if done {
 		var out trainOutcome
 		a.note("%s was trained with these settings on these rows already; --fresh trains again", j.run.Name)
@@ -134,17 +137,24 @@ func trainSAE(ctx context.Context, a *app, d *db.DB, o trainOptions) (trainOutco
 // to be resumed. done says that it was finished before.
 func newTrainJob(ctx context.Context, a *app, d *db.DB, o trainOptions) (j *trainJob, done bool, err error) {
 	j = &trainJob{a: a, d: d, opts: o}
-	if j.rows, err = loadRows(ctx, d); err != nil {
+	root := runs.In(d.Dir())
+	ids, rows, err := spillRows(ctx, d, root)
+	if err != nil {
 		return nil, false, err
 	}
-	if j.rows.Len() == 0 {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, rows.Close())
+		}
+	}()
+	j.ids, j.rows = ids, rows
+	if len(j.ids) == 0 {
 		return nil, false, errNoRows()
 	}
-	root := runs.In(d.Dir())
 	if o.resume {
 		return j, false, j.resumeLast(root)
 	}
-	if j.split, err = splitRows(ctx, d, j.rows, o.rows, o.holdout, o.seed); err != nil {
+	if j.split, err = splitRows(ctx, d, j.ids, o.rows, o.holdout, o.seed); err != nil {
 		return nil, false, err
 	}
 	var notes []string
@@ -173,7 +183,7 @@ func newTrainJob(ctx context.Context, a *app, d *db.DB, o trainOptions) (j *trai
 	for _, n := range notes {
 		a.note("note: %s", n)
 	}
-	return j, false, j.run.Begin(config, j.rows.names(j.trained), j.rows.names(j.held))
+	return j, false, j.run.Begin(config, j.ids.names(j.trained), j.ids.names(j.held))
 }
 
 // config identifies the run.
@@ -184,8 +194,8 @@ func (j *trainJob) config() (runs.Config, error) {
 	}
 	return runs.Config{
 		Train: text, Rows: len(j.trained), Held: len(j.held),
-		RowsDigest: j.rows.digest(j.trained), HeldDigest: j.rows.digest(j.held),
-	}, nil
+		RowsDigest: j.ids.digest(j.rows, j.trained), HeldDigest: j.ids.digest(j.rows, j.held),
+	}, j.rows.err
 }
 
 // findRun sets j.run to the run of this configuration, or else to a new one: the
@@ -290,10 +300,10 @@ func (j *trainJob) restore() error {
 	if err != nil {
 		return fmt.Errorf("run %s: %w", j.run.Name, err)
 	}
-	if j.trained, err = j.rows.rows(rows, "run "+j.run.Name); err != nil {
+	if j.trained, err = j.ids.rows(rows, "run "+j.run.Name); err != nil {
 		return err
 	}
-	if j.held, err = j.rows.rows(held, "run "+j.run.Name); err != nil {
+	if j.held, err = j.ids.rows(held, "run "+j.run.Name); err != nil {
 		return err
 	}
 	now, err := j.config()
@@ -330,6 +340,9 @@ func (j *trainJob) model(ctx context.Context) (*sae.Model, error) {
 	m.Info.Name = j.run.Name
 	m.Info.Training = train.Measure(m, data, j.cfg.Threads)
 	m.Info.Holdout = train.Measure(m, train.Subset(j.rows, j.held), j.cfg.Threads)
+	if j.rows.err != nil {
+		return nil, j.rows.err
+	}
 	err = j.run.SaveModel(func(w io.Writer) error { _, err := m.WriteTo(w); return err })
 	return m, err
 }
@@ -344,6 +357,8 @@ func (j *trainJob) train(ctx context.Context, data train.Dataset) (*sae.Model, e
 		return nil, err
 	}
 	defer backend.Close()
+	// Steps leave nothing behind, and a checkpoint is as large as all they need: memory that waits to be collected would double it.
+	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	w := &trainWatch{j: j, saved: j.a.now()}
 	defer w.close()
 	options := []train.Option{train.OnStep(w.step), train.Checkpoint(1, w.save(ctx))}
@@ -359,6 +374,9 @@ func (j *trainJob) train(ctx context.Context, data train.Dataset) (*sae.Model, e
 		options = append(options, train.ResumeFrom(checkpoint))
 	}
 	m, err := train.Run(ctx, j.cfg, data, backend, options...)
+	if j.rows.err != nil {
+		return nil, j.rows.err
+	}
 	if errors.Is(err, train.ErrCheckpoint) {
 		return nil, hint(err, "--fresh starts the run anew")
 	}

@@ -21,15 +21,15 @@ type split struct{ trained, held []int }
 // splitRows reads --rows and --holdout. Rows are all of the database, or those
 // listed. Kept back is a share of them, or the rows listed or asked for, wherever
 // they are; with --rows and nothing said about a holdout, it is all other rows.
-func splitRows(ctx context.Context, d *db.DB, r *rowSet, rowsFile, holdout string, seed uint64) (split, error) {
-	all := make([]int, r.Len())
+func splitRows(ctx context.Context, d *db.DB, ids idList, rowsFile, holdout string, seed uint64) (split, error) {
+	all := make([]int, len(ids))
 	for i := range all {
 		all[i] = i
 	}
 	s := split{trained: all}
 	var err error
 	if rowsFile != "" {
-		if s.trained, err = listedRows(r, rowsFile); err != nil {
+		if s.trained, err = listedRows(ids, rowsFile); err != nil {
 			return s, err
 		}
 		s.held = without(all, s.trained)
@@ -44,11 +44,11 @@ func splitRows(ctx context.Context, d *db.DB, r *rowSet, rowsFile, holdout strin
 		return s.share(share, seed)
 	}
 	if st, err := os.Stat(holdout); err == nil && st.Mode().IsRegular() {
-		s.held, err = listedRows(r, holdout)
+		s.held, err = listedRows(ids, holdout)
 		if err != nil {
 			return s, err
 		}
-	} else if s.held, err = askedRows(ctx, d, r, "--holdout", holdout); err != nil {
+	} else if s.held, err = askedRows(ctx, d, ids, "--holdout", holdout); err != nil {
 		return s, hint(err, "--holdout takes a share such as 0.1, a file of ids, or a query such as 'split = test'")
 	}
 	s.trained = without(s.trained, s.held)
@@ -80,17 +80,17 @@ func (s split) check() error {
 }
 
 // listedRows reads a file of ids, one a line.
-func listedRows(r *rowSet, path string) ([]int, error) {
-	ids, err := readIDs(path, map[string]string{})
+func listedRows(ids idList, path string) ([]int, error) {
+	listed, err := readIDs(path, map[string]string{})
 	if err != nil {
 		return nil, err
 	}
-	return r.rows(ids, path)
+	return ids.rows(listed, path)
 }
 
 // askedRows asks the database for rows with the query that a flag was given.
-func askedRows(ctx context.Context, d *db.DB, r *rowSet, flag, text string) ([]int, error) {
-	var ids []string
+func askedRows(ctx context.Context, d *db.DB, ids idList, flag, text string) ([]int, error) {
+	var asked []string
 	for row, err := range d.Query(ctx, text, nil) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", flag, err)
@@ -99,7 +99,7 @@ func askedRows(ctx context.Context, d *db.DB, r *rowSet, flag, text string) ([]i
 		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, id)
+		asked = append(asked, id)
 	}
-	return r.rows(ids, flag)
+	return ids.rows(asked, flag)
 }

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/saedb/saedb/internal/vec"
 )
 
 // versionInfo is what is known about the running binary.
@@ -15,6 +17,7 @@ type versionInfo struct {
 	Modified bool   `json:"modified,omitempty"` // built from a changed checkout
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+	Kernels  string `json:"kernels"` // the instruction set of vector arithmetic: avx512, avx2, or go for none
 }
 
 func newVersionCmd(a *app) *cobra.Command {
@@ -35,6 +38,7 @@ func newVersionCmd(a *app) *cobra.Command {
 // binaryVersion reads what the Go linker recorded.
 func binaryVersion() versionInfo {
 	v := versionInfo{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v.Kernels, _ = vec.Path() // the root command has told of an error
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
@@ -54,5 +58,5 @@ func binaryVersion() versionInfo {
 }
 
 func (v versionInfo) String() string {
-	return fmt.Sprintf("saectl %s %s %s", v.Version, v.Go, v.Platform)
+	return fmt.Sprintf("saectl %s %s %s, kernels %s", v.Version, v.Go, v.Platform, v.Kernels)
 }

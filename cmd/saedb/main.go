@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/saedb/saedb/internal/vec"
 )
 
 func main() {
@@ -45,7 +47,12 @@ holds one line; saectl takes the token from $SAEDB_TOKEN.`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return s.serve(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := vec.Path(); err != nil {
+				return err
+			}
+			return s.serve(cmd.Context())
+		},
 	}
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)

@@ -141,18 +141,9 @@ func (x *Sparse) lay(dst, w []float32, k int) []float32 {
 
 func (x *Sparse) scores(dst []float32, lo, hi int, laid []float32, k int) {
 	clear(dst[:(hi-lo)*k])
-	at := func(c uint32) []float32 { return laid[int(c)*k : (int(c)+1)*k] }
 	for i := lo; i < hi; i++ {
 		columns, values := x.row(i)
-		out := dst[(i-lo)*k : (i-lo+1)*k]
-		j := 0
-		for ; j+4 <= len(columns); j += 4 {
-			c, v := columns[j:j+4], values[j:j+4]
-			vec.Axpy4(out, v[0], v[1], v[2], v[3], at(c[0]), at(c[1]), at(c[2]), at(c[3]))
-		}
-		for ; j < len(columns); j++ {
-			vec.Axpy(out, values[j], at(columns[j]))
-		}
+		vec.AxpyRows(dst[(i-lo)*k:(i-lo+1)*k], laid, columns, values)
 	}
 }
 

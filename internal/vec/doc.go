@@ -7,11 +7,11 @@
 // that was made fast stands its twin, named ...Reference, written like the formula;
 // the tests run both.
 //
-// Product has assembly for AVX2 and AVX-512, written by gen and chosen when the program
-// starts; $SAEDB_KERNELS = avx512, avx2 or go forces one that the processor has.
+// What kernels lists has assembly for AVX2 and AVX-512, written by gen and chosen when the
+// program starts; $SAEDB_KERNELS = avx512, avx2 or go forces one that the processor has.
 //
 // Sums are taken in an order that depends on the lengths alone, never on the number
 // of goroutines, so the same input gives the same bits on the same machine. Builds
 // that fuse multiply and add (arm64, GOAMD64=v3) round differently from those that
-// do not, and so do the paths of Product (by about 1e-6, relative); a process stays on one.
+// do not, and so do the paths of kernels (by about 1e-6, relative); a process stays on one.
 package vec

@@ -11,17 +11,19 @@ const sumRun = 128
 // by one. It is safe for concurrent use on different dst.
 func Product(dst, x, w []float32, d int) {
 	n, m := len(x)/d, len(w)/d
-	dst = dst[:n*m]
-	clear(dst)
-	product(dst, x[:n*d], w[:m*d], d)
+	kernel.product(dst[:n*m], x[:n*d], w[:m*d], nil, d)
 }
 
-// product is the fastest way this processor has to fill dst, which is zero.
-var product = productGo
-
-// productGo is product in Go alone.
-func productGo(dst, x, w []float32, d int) {
+// ProductBias is Product with bias (m) added to every row of dst.
+func ProductBias(dst, x, w, bias []float32, d int) {
 	n, m := len(x)/d, len(w)/d
+	kernel.product(dst[:n*m], x[:n*d], w[:m*d], bias[:m], d)
+}
+
+// productGo is the twin of every other way to fill dst. There may be no bias.
+func productGo(dst, x, w, bias []float32, d int) {
+	n, m := len(x)/d, len(w)/d
+	clear(dst)
 	j := 0
 	for ; j+6 <= m; j += 6 { // six rows of w stay in L1 while all of x passes by
 		q := w[j*d : (j+6)*d]
@@ -35,6 +37,11 @@ func productGo(dst, x, w []float32, d int) {
 				e := min(p+sumRun, d)
 				dst[i*m+j] += run(x[i*d:][p:e], w[j*d:][p:e])
 			}
+		}
+	}
+	for i := 0; i < len(dst) && bias != nil; i += m {
+		for j, b := range bias {
+			dst[i+j] += b
 		}
 	}
 }

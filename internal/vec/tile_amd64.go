@@ -24,12 +24,32 @@ func tileAVX51212x16(o *float32, x *float32, w *float32, stride int, columns int
 //go:noescape
 func tileAVX5121x16(o *float32, x *float32, w *float32, stride int, columns int)
 
-// 6 rows of w with 16 of x; see gen.
-//
-//go:noescape
-func tileAVX26x16(o *float32, x *float32, w *float32, stride int, columns int)
-
 // 1 rows of w with 16 of x; see gen.
 //
 //go:noescape
 func tileAVX21x16(o *float32, x *float32, w *float32, stride int, columns int)
+
+// stripAVX2 multiplies tiles of 6 rows of w with 16 of x; see gen.
+//
+//go:noescape
+func stripAVX2(o *float32, x *float32, w *float32, stride int, columns int, tiles int)
+
+// packedAVX2 lays 8 rows of x column by column, each lanes after the one before; see gen.
+//
+//go:noescape
+func packedAVX2(dst *float32, x *float32, stride int, lanes int, eights int)
+
+// turnedAVX2 turns 8 columns of sums, which has lanes of them, into rows of dst and adds bias; see gen.
+//
+//go:noescape
+func turnedAVX2(dst *float32, sums *float32, bias *float32, stride int, lanes int, eights int)
+
+// fetchAVX2 fetches columns of rows of dst, which are about to be written; see gen.
+//
+//go:noescape
+func fetchAVX2(dst *float32, stride int, rows int, columns int)
+
+// columnAVX2 multiplies one row x with 16 rows of w; see gen.
+//
+//go:noescape
+func columnAVX2(o *float32, x *float32, w *float32, stride int, columns int)

@@ -29,17 +29,6 @@ func TestDotAgreesWithTheFormula(t *testing.T) {
 			if got, want := Dot(a, b), dotReference(a, b); !near(got, want, tol) {
 				t.Errorf("seed %d: Dot of %d at offset %d is %v, want %v", seed, n, off, got, want)
 			}
-			var rows [6][]float32
-			for i := range rows {
-				rows[i] = numbers(r, n+i)
-			}
-			var got [6]float32
-			got[0], got[1], got[2], got[3], got[4], got[5] = Dot6(a, rows[0], rows[1], rows[2], rows[3], rows[4], rows[5])
-			for i, row := range rows {
-				if want := dotReference(a, row); !near(got[i], want, tol) {
-					t.Errorf("seed %d: Dot6 row %d of %d is %v, want %v", seed, i, n, got[i], want)
-				}
-			}
 		}
 	}
 }
@@ -50,32 +39,6 @@ func TestDotCarriesNaN(t *testing.T) {
 		a[n-1] = float32(math.NaN())
 		if got := Dot(a, b); got == got {
 			t.Errorf("a NaN at the end of %d values vanished: %v", n, got)
-		}
-	}
-}
-
-func TestAxpyAgreesWithTheFormula(t *testing.T) {
-	const seed = 2
-	r := rand.New(rand.NewPCG(seed, 0))
-	for n := range 68 {
-		y, a := numbers(r, n), numbers(r, 4)
-		x := [4][]float32{numbers(r, n), numbers(r, n+1), numbers(r, n), numbers(r, n+2)}
-		one, four := slices.Clone(y), slices.Clone(y)
-		for i := range x {
-			Axpy(one, a[i], x[i])
-		}
-		Axpy4(four, a[0], a[1], a[2], a[3], x[0], x[1], x[2], x[3])
-		for i := range y {
-			want := float64(y[i])
-			for j := range x {
-				want += float64(a[j]) * float64(x[j][i])
-			}
-			if !near(one[i], want, 1e-5) {
-				t.Errorf("seed %d: Axpy of %d at %d is %v, want %v", seed, n, i, one[i], want)
-			}
-		}
-		if !slices.Equal(one, four) {
-			t.Errorf("seed %d: Axpy4 of %d differs from four calls of Axpy", seed, n)
 		}
 	}
 }
@@ -230,26 +193,6 @@ func BenchmarkDot(b *testing.B) {
 	}
 }
 
-func BenchmarkDot6(b *testing.B) {
-	const d = 512
-	r := rand.New(rand.NewPCG(1, 0))
-	x, y := numbers(r, d), numbers(r, 6*d)
-	for b.Loop() {
-		Dot6(x, y[:d], y[d:2*d], y[2*d:3*d], y[3*d:4*d], y[4*d:5*d], y[5*d:])
-	}
-	b.ReportMetric(12*float64(d)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-}
-
-func BenchmarkAxpy4(b *testing.B) {
-	const d = 512
-	r := rand.New(rand.NewPCG(1, 0))
-	x, y := numbers(r, d), numbers(r, 4*d)
-	for b.Loop() {
-		Axpy4(x, 1e-9, 1e-9, 1e-9, 1e-9, y[:d], y[d:2*d], y[2*d:3*d], y[3*d:])
-	}
-	b.ReportMetric(8*float64(d)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-}
-
 func BenchmarkProduct(b *testing.B) {
 	for _, n := range []int{1, 32, 128} {
 		b.Run(fmt.Sprintf("n=%d/m=4096/d=512", n), func(b *testing.B) {
@@ -260,19 +203,6 @@ func BenchmarkProduct(b *testing.B) {
 				Product(o, x, w, d)
 			}
 			b.ReportMetric(2*float64(n)*m*d*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-		})
-	}
-}
-
-func BenchmarkTopPositive(b *testing.B) {
-	for _, k := range []int{32, 512} {
-		b.Run(fmt.Sprintf("m=4096/k=%d", k), func(b *testing.B) {
-			h := numbers(rand.New(rand.NewPCG(1, 0)), 4096)
-			var s Selector
-			var dst []uint32
-			for b.Loop() {
-				dst = s.TopPositive(dst[:0], h, k)
-			}
 		})
 	}
 }

@@ -41,8 +41,7 @@ func (b *cpu) auxCode(w *worker, i int, pre []float32) {
 	code.climb([]int{b.cfg.AuxK})
 }
 
-// auxLoss computes the auxiliary loss of a batch and leaves its gradient by the reconstructions in auxE, and the codes turned
-// around in auxList.
+// auxLoss computes the auxiliary loss of a batch and leaves its gradient by the reconstructions in auxE.
 func (b *cpu) auxLoss() float64 {
 	if len(b.dead) == 0 {
 		return 0
@@ -58,20 +57,14 @@ func (b *cpu) auxLoss() float64 {
 	d := b.model.D
 	weight := b.cfg.AuxWeight * min(float64(len(b.dead))/float64(b.cfg.AuxK), 1) / rest
 	vec.Parallel(b.cfg.Threads, len(b.aux), rowRun, func(w, lo, hi int) {
-		y := b.workers[w].sum
+		y := b.workers[w].sum[:d]
 		for i := lo; i < hi; i++ {
+			b.auxCut.cut(i, len(b.aux), b.aux[i].Latents)
 			clear(y)
 			sae.Accumulate(y, b.model.Wdec, b.aux[i].Code)
-			b.auxRow[i] = 0
-			e, r := b.auxE[i*d:(i+1)*d], b.rest[i*d:(i+1)*d]
-			for j, v := range y {
-				miss := v - r[j]
-				b.auxRow[i] += float64(miss) * float64(miss)
-				e[j] = float32(2*weight) * miss
-			}
+			b.auxRow[i] = vec.Residual(b.auxE[i*d:(i+1)*d], y, b.rest[i*d:(i+1)*d], float32(2*weight))
 		}
 	})
-	b.auxList.build(b.aux, b.model.M, 1)
 	sum := 0.0
 	for _, l := range b.auxRow {
 		sum += l

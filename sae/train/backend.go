@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/saedb/saedb/internal/safetensors"
 	"github.com/saedb/saedb/sae"
@@ -36,3 +37,23 @@ type StepResult struct {
 
 // ErrLoss marks a loss that is not a finite number.
 var ErrLoss = errors.New("the loss is not a finite number")
+
+// RowError says which number of a batch is none, or not finite.
+type RowError struct {
+	Row, Column int // of the batch
+	Value       float32
+}
+
+func (e *RowError) Error() string {
+	return fmt.Sprintf("row %d of the batch has %v in column %d", e.Row, e.Value, e.Column)
+}
+
+// lossError is ErrLoss with its cause: a row of the batch that is to blame, or else the learning rate.
+func lossError(batch []float32, d int, lr float64) error {
+	for i, v := range batch {
+		if v-v != 0 {
+			return fmt.Errorf("%w: %w", ErrLoss, &RowError{i / d, i % d, v})
+		}
+	}
+	return fmt.Errorf("%w; a smaller learning rate than %g may help", ErrLoss, lr)
+}

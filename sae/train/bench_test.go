@@ -24,19 +24,26 @@ func clusters(seed uint64, n, d int) Rows {
 	return Rows{D: d, X: x}
 }
 
+// BenchmarkStep measures the plain step, and that of the default preset.
 func BenchmarkStep(b *testing.B) {
-	data := clusters(1, 1024, 512)
-	for _, k := range []int{32, 512} {
+	data := clusters(1, 2048, 512)
+	for _, c := range []struct {
+		preset  string
+		m, n, k int
+	}{
+		{"seed", 4096, 128, 32}, {"seed", 4096, 128, 512}, {"seed", 4096, 1024, 32}, {"seed", 16384, 128, 32},
+		{"default", 4096, 128, 32},
+	} {
 		for _, threads := range []int{1, 2} {
-			b.Run(fmt.Sprintf("m=4096/batch=128/k=%d/threads=%d", k, threads), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/m=%d/batch=%d/k=%d/threads=%d", c.preset, c.m, c.n, c.k, threads), func(b *testing.B) {
 				if threads > runtime.NumCPU() {
 					b.Skipf("%d threads on %d processors", threads, runtime.NumCPU())
 				}
-				cfg, err := Preset("default")
+				cfg, err := Preset(c.preset)
 				if err != nil {
 					b.Fatal(err)
 				}
-				cfg.Latents, cfg.K, cfg.Threads = 4096, k, threads
+				cfg.Latents, cfg.K, cfg.Threads = c.m, c.k, threads
 				m, err := Init(cfg, data)
 				if err != nil {
 					b.Fatal(err)
@@ -45,13 +52,14 @@ func BenchmarkStep(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				defer t.Close()
 				x := m.Standardise(nil, data.X)
-				i := 0
+				size, at := c.n*512, 0
 				for b.Loop() {
-					if _, err := t.Step(x[i*128*512:(i+1)*128*512], cfg.LR); err != nil {
+					if _, err := t.Step(x[at:at+size], cfg.LR); err != nil {
 						b.Fatal(err)
 					}
-					i = (i + 1) % 8
+					at = (at + size) % len(x)
 				}
 			})
 		}

@@ -10,11 +10,13 @@ import (
 	"github.com/saedb/saedb/sae"
 )
 
-// How the work of a step is cut up. The cuts are fixed, so sums have the same order
-// for any number of threads.
+// How the work of a step is cut up. Where sums are taken the cuts are fixed, so that they have the same order for any number of threads.
 const (
-	rowRun    = 16 // rows of the batch that one goroutine encodes at a time
-	latentRun = 64 // latents whose gradient and update one goroutine does at a time
+	rowRun      = 16      // rows of the batch that are added up together
+	forwardRun  = 64      // rows that one goroutine encodes and decodes at a time, at most
+	forwardSize = 1 << 20 // and at most so many pre-activations
+	decodeRun   = 128     // decoder rows that are added to all of these rows before the next, where codes are long: they stay in L2
+	latentRun   = 128     // latents whose gradient and update one goroutine does at a time
 )
 
 // CPU returns the reference backend: plain Go over cfg.Threads goroutines. It copies init.
@@ -32,6 +34,9 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if _, err := vec.Path(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
 	if err := init.Validate(); err != nil {
 		return nil, fmt.Errorf("train: initial model: %w", err)
 	}
@@ -44,10 +49,14 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 		enc: newMoments(len(m.Wenc)), dec: newMoments(len(m.Wdec)), benc: newMoments(m.M), bdec: newMoments(m.D),
 		idle:    make([]int64, m.M),
 		workers: make([]worker, max(cfg.Threads, 1)),
-		pull:    make([]float32, (m.M+latentRun-1)/latentRun*m.D),
+		latents: make([]latentSums, (m.M+latentRun-1)/latentRun),
+		nothing: make([]float32, m.D),
 		epoch:   max(1, cfg.stepsPerEpoch(init.Info.Rows)),
 		levels:  cfg.levels(),
 		weights: cfg.levelWeights(),
+	}
+	for i := range b.latents {
+		b.latents[i].pull = make([]float32, m.D)
 	}
 	b.own = len(b.levels) - 1
 	if len(cfg.Levels) > 0 {
@@ -78,25 +87,40 @@ type cpu struct {
 	own     int       // the level of the model's K, with prefixes of all latents
 
 	workers []worker
-	c       []float32 // (B,D): x - b_dec
-	e       []float32 // (B,levels,D): 2w(x̂-x)/(B·D), the gradient of the loss by x̂, summed over a level and those above it
-	in      []float32 // (B,D): what the encoder sees: c with noise; the same slice as c without
-	loss    []float64 // (B): ‖x̂-x‖², over the levels by their weights
-	ownLoss []float64 // (B): the same at the model's K
-	codes   []ladder  // (B)
-	list    lists
-	pull    []float32 // per run of latents, (D): their share of the gradient of b_dec
+	rows    []rowSums    // per run of rows of the batch
+	latents []latentSums // per run of latents
+	c       []float32    // (B,D): x - b_dec
+	e       []float32    // (B,levels,D): 2w(x̂-x)/(B·D), the gradient of the loss by x̂, summed over a level and those above it
+	in      []float32    // (B,D): what the encoder sees: c with noise; the same slice as c without
+	loss    []float64    // (B): ‖x̂-x‖², over the levels by their weights
+	ownLoss []float64    // (B): the same at the model's K
+	codes   []ladder     // (B)
+	cuts    cuts
 	gBdec   []float32
+	nothing []float32 // (D): the gradient of what is idle
 	flat    []float32 // activations of a whole batch, for BatchTopK
 	kept    []uint32  // which of them fire
 
 	// Of the silent latents, where there are any and AuxK is asked for.
-	dead    []uint32
-	rest    []float32 // (B,D): what the code leaves of a row
-	aux     []ladder  // (B)
-	auxE    []float32 // (B,D): gradient of the auxiliary loss by their reconstruction
-	auxRow  []float64 // (B)
-	auxList lists
+	dead   []uint32
+	rest   []float32 // (B,D): what the code leaves of a row
+	aux    []ladder  // (B)
+	auxCut cuts
+	auxE   []float32 // (B,D): gradient of the auxiliary loss by their reconstruction
+	auxRow []float64 // (B)
+}
+
+// rowSums is what a run of rows adds up to.
+type rowSums struct {
+	c, e    []float32 // (D) each
+	squares float64   // Σ‖c‖²
+}
+
+// latentSums is what a run of latents adds up to.
+type latentSums struct {
+	pull    []float32 // (D): their share of the gradient of b_dec, Σ_l (∂L/∂b_enc[l]) W_enc[l]
+	squares float64   // of their gradients, where the norm of all is asked for
+	dead    int
 }
 
 // moments is the first and second moment of AdamW for one tensor.
@@ -106,13 +130,16 @@ func newMoments(n int) moments { return moments{make([]float32, n), make([]float
 
 // worker is the scratch space of one goroutine.
 type worker struct {
-	h, sum     []float32
-	rung       sae.Code
-	sel        vec.Selector
-	dv         []float32 // gradient by the activations of one latent
-	gEnc, gDec []float32 // gradient rows of one latent
-	quiet      []float32 // pre-activations of the silent latents
-	chosen     []uint32
+	h, sum        []float32
+	rung          sae.Code
+	sel           vec.Selector
+	at            []int // per row of a run: what of its code is decoded
+	list, auxList lists
+	g             []float32 // gradient row of one latent
+	gB            []float32 // gradients of the biases of a run of latents
+	spare         []float32
+	quiet         []float32 // pre-activations of the silent latents
+	chosen        []uint32
 }
 
 // Step does one step of training; see Backend.
@@ -126,33 +153,35 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 	b.listDead()
 	k := b.cfg.active(b.steps, b.total)
 	least := float32(0)
+	run := b.forwardRun(n)
 	if b.cfg.Variant == batchTopK {
-		vec.Parallel(b.cfg.Threads, n, rowRun, func(w, lo, hi int) { b.encode(&b.workers[w], batch, lo, hi, max(k, b.model.K)) })
+		vec.Parallel(b.cfg.Threads, n, run, func(w, lo, hi int) { b.encode(&b.workers[w], batch, lo, hi, max(k, b.model.K)) })
 		least = b.share(k)
-		vec.Parallel(b.cfg.Threads, n, rowRun, func(w, lo, hi int) { b.decode(&b.workers[w], lo, hi) })
+		vec.Parallel(b.cfg.Threads, n, run, func(w, lo, hi int) { b.decode(&b.workers[w], lo, hi) })
 	} else {
-		vec.Parallel(b.cfg.Threads, n, rowRun, func(w, lo, hi int) {
+		vec.Parallel(b.cfg.Threads, n, run, func(w, lo, hi int) {
 			b.encode(&b.workers[w], batch, lo, hi, k)
 			b.decode(&b.workers[w], lo, hi)
 		})
 	}
-	res := b.measure(batch)
+	res := b.measure()
 	res.Loss += b.auxLoss()
 	if math.IsNaN(res.Loss) || math.IsInf(res.Loss, 0) {
-		return res, fmt.Errorf("train: step %d: %w; a smaller learning rate than %g may help", b.steps+1, ErrLoss, lr)
+		return res, fmt.Errorf("train: step %d: %w", b.steps+1, lossError(batch, d, lr))
 	}
-	b.list.build(b.codes, b.model.M, len(b.levels))
-	clip := b.clipping(n)
+	clip := b.clipping()
 	b.steps++
 	b.follow(least)
 	opt := newAdamW(b.cfg, lr, b.cfg.WeightDecay, b.steps)
 	encOpt := newAdamW(b.cfg, lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps)
-	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], &opt, &encOpt, clip, lo, hi) })
-	b.biasGradient(n)
+	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], opt, encOpt, clip, lo, hi) })
+	b.biasGradient()
 	vec.Scale(b.gBdec, clip)
-	opt.step(b.model.Bdec, b.bdec.m, b.bdec.v, b.gBdec)
+	opt.Step(b.model.Bdec, b.bdec.m, b.bdec.v, b.gBdec)
 	b.spread(lr)
-	b.countIdle(&res)
+	for _, s := range b.latents {
+		res.Dead += s.dead
+	}
 	if b.steps < b.reviveUntil {
 		res.Revived = b.revive()
 	}
@@ -171,39 +200,62 @@ func (b *cpu) fit(n int) {
 	if b.cfg.Noise > 0 {
 		b.in = make([]float32, n*d)
 	}
-	b.codes = make([]ladder, n)
-	if b.cfg.AuxK > 0 {
-		b.rest, b.aux, b.auxE, b.auxRow = make([]float32, n*d), make([]ladder, n), make([]float32, n*d), make([]float64, n)
+	b.codes, b.cuts = make([]ladder, n), newCuts(n, len(b.latents))
+	b.rows = make([]rowSums, (n+rowRun-1)/rowRun)
+	for i := range b.rows {
+		b.rows[i].c, b.rows[i].e = make([]float32, d), make([]float32, d)
 	}
+	if b.cfg.AuxK > 0 {
+		b.rest, b.auxE, b.auxRow = make([]float32, n*d), make([]float32, n*d), make([]float64, n)
+		b.aux, b.auxCut = make([]ladder, n), newCuts(n, len(b.latents))
+	}
+	run := min(b.forwardRun(n), n)
 	for w := range b.workers {
-		b.workers[w] = worker{
-			h: make([]float32, rowRun*b.model.M), sum: make([]float32, d), dv: make([]float32, n),
-			gEnc: make([]float32, d), gDec: make([]float32, d),
-		}
+		b.workers[w] = worker{h: make([]float32, run*b.model.M), sum: make([]float32, run*d), at: make([]int, run), g: make([]float32, d), gB: make([]float32, latentRun)}
+	}
+}
+
+// forwardRun is how many of n rows a goroutine takes at a time: each has some, and none more than its caches are good for. A row's code does
+// not depend on it.
+func (b *cpu) forwardRun(n int) int {
+	each := (n + len(b.workers) - 1) / len(b.workers)
+	run := min(each, forwardRun, forwardSize/b.model.M)
+	return max(1, (run+rowRun-1)/rowRun) * rowRun
+}
+
+// eachRun calls f for the runs of rows in lo to hi, of which lo begins one.
+func eachRun(lo, hi int, f func(run, lo, hi int)) {
+	for ; lo < hi; lo += rowRun {
+		f(lo/rowRun, lo, min(lo+rowRun, hi))
 	}
 }
 
 // encode finds the codes of rows lo to hi of the batch, of at most k latents each.
 func (b *cpu) encode(w *worker, batch []float32, lo, hi, k int) {
 	m, d, latents := b.model, b.model.D, b.model.M
-	c := b.c[lo*d : hi*d]
-	for i, x := range batch[lo*d : hi*d] {
-		c[i] = x - m.Bdec[i%d]
-	}
+	eachRun(lo, hi, func(run, lo, hi int) {
+		sums := &b.rows[run]
+		sums.squares = 0
+		clear(sums.c)
+		for i := lo; i < hi; i++ {
+			c := b.c[i*d : (i+1)*d]
+			copy(c, batch[i*d:])
+			vec.Axpy(c, -1, m.Bdec)
+			vec.Axpy(sums.c, 1, c)
+			sums.squares += vec.Squares(c)
+		}
+	})
 	in := b.in[lo*d : hi*d]
 	if b.cfg.Noise > 0 {
-		copy(in, c)
+		copy(in, b.c[lo*d:hi*d])
 		for i := lo; i < hi; i++ {
 			addNoise(b.in[i*d:(i+1)*d], b.cfg, b.steps, i)
 		}
 	}
 	h := w.h[:(hi-lo)*latents]
-	vec.Product(h, in, m.Wenc, d)
+	vec.ProductBias(h, in, m.Wenc, m.Benc, d)
 	for i := lo; i < hi; i++ {
 		pre := h[(i-lo)*latents : (i-lo+1)*latents]
-		for l, v := range m.Benc {
-			pre[l] += v
-		}
 		code := &b.codes[i]
 		code.Latents = w.sel.TopPositive(code.Latents[:0], pre, k)
 		code.Acts = code.Acts[:0]
@@ -218,39 +270,74 @@ func (b *cpu) encode(w *worker, batch []float32, lo, hi, k int) {
 
 // decode reconstructs rows lo to hi of the batch: loss and E = ∂L/∂x̂.
 func (b *cpu) decode(w *worker, lo, hi int) {
+	d, n := b.model.D, len(b.levels)
 	for i := lo; i < hi; i++ {
 		if len(b.cfg.Prefixes) > 0 {
 			b.codes[i].split(b.levels)
 		} else {
 			b.codes[i].climb(b.levels)
 		}
-		b.decodeRow(w, i)
+		b.cuts.cut(i, len(b.codes), b.codes[i].Latents)
+	}
+	if n == 1 {
+		b.reconstruct(w, lo, hi)
+	}
+	eachRun(lo, hi, func(run, from, to int) {
+		sum := b.rows[run].e
+		clear(sum)
+		for i := from; i < to; i++ {
+			b.decodeRow(w, i, w.sum[(i-lo)*d:][:d])
+			vec.Axpy(sum, 1, b.e[i*n*d:][:d]) // over all levels
+		}
+	})
+}
+
+// reconstruct leaves W_decᵀ z of the rows lo to hi in w.sum. Where many latents fire, a run of decoder rows is added to all of them before the
+// next: the sums have the same order.
+func (b *cpu) reconstruct(w *worker, lo, hi int) {
+	m, d := b.model, b.model.D
+	clear(w.sum)
+	clear(w.at)
+	run := m.M
+	if b.codes[lo].Len()*decodeRun >= 4*m.M {
+		run = decodeRun
+	}
+	for end := run; end < m.M+run; end += run {
+		for i := lo; i < hi; i++ {
+			code, from := &b.codes[i], w.at[i-lo]
+			to := from
+			for to < len(code.Latents) && int(code.Latents[to]) < end {
+				to++
+			}
+			vec.AxpyRows(w.sum[(i-lo)*d:][:d], m.Wdec, code.Latents[from:to], code.Acts[from:to])
+			w.at[i-lo] = to
+		}
 	}
 }
 
-// decodeRow reconstructs a row at every level, each beginning with what the one below has: loss and E = ∂L/∂x̂. A latent is in the codes of its
-// own level and of all above it, so that what it is to hear is the sum over those.
-func (b *cpu) decodeRow(w *worker, i int) {
+// decodeRow takes y, W_decᵀ z of row i where there is one level; else it reconstructs the row in y at every level, each beginning with what the
+// one below has: loss and E = ∂L/∂x̂. A latent is in the codes of its own level and of all above it, so that what it is to hear is the
+// sum over those.
+func (b *cpu) decodeRow(w *worker, i int, y []float32) {
 	d, n := b.model.D, len(b.levels)
 	c, at := b.c[i*d:(i+1)*d], func(level int) []float32 { return b.e[(i*n+level)*d:][:d] }
-	clear(w.sum)
 	b.loss[i] = 0
+	if n > 1 {
+		clear(y)
+	}
 	for level, weight := range b.weights {
-		w.rung = b.codes[i].rung(sae.Code{Latents: w.rung.Latents[:0], Acts: w.rung.Acts[:0]}, level)
-		sae.Accumulate(w.sum, b.model.Wdec, w.rung)
-		// x̂ - x = W_decᵀ z + b_dec - x = W_decᵀ z - c
-		e, toGradient, sum := at(level), float32(weight)*(2/float32(len(b.codes)*d)), 0.0
-		for j, v := range w.sum {
-			r := v - c[j]
-			sum += float64(r) * float64(r)
-			e[j] = r * toGradient
+		if n > 1 {
+			w.rung = b.codes[i].rung(sae.Code{Latents: w.rung.Latents[:0], Acts: w.rung.Acts[:0]}, level)
+			sae.Accumulate(y, b.model.Wdec, w.rung)
 		}
+		// x̂ - x = W_decᵀ z + b_dec - x = W_decᵀ z - c
+		sum := vec.Residual(at(level), y, c, float32(weight)*(2/float32(len(b.codes)*d)))
 		b.loss[i] += weight * sum
 		if level == b.own {
 			b.ownLoss[i] = sum
 			if len(b.dead) > 0 {
 				rest := b.rest[i*d : (i+1)*d]
-				for j, v := range w.sum {
+				for j, v := range y {
 					rest[j] = c[j] - v
 				}
 			}
@@ -267,7 +354,7 @@ func (b *cpu) decodeRow(w *worker, i int) {
 }
 
 // measure sums up the forward pass.
-func (b *cpu) measure(batch []float32) StepResult {
+func (b *cpu) measure() StepResult {
 	var res StepResult
 	n, d := len(b.codes), b.model.D
 	sum, own := 0.0, 0.0
@@ -281,185 +368,159 @@ func (b *cpu) measure(batch []float32) StepResult {
 		res.Active += active
 	}
 	res.Loss = sum / float64(n*d)
+	// Σ‖x - x̄‖² is that of c, which is x less the same for all rows.
 	spread := 0.0
-	mean := make([]float64, d)
-	for i, x := range batch {
-		mean[i%d] += float64(x) / float64(n)
-		spread += float64(x) * float64(x)
+	for _, s := range b.rows {
+		spread += s.squares
 	}
-	for _, v := range mean {
-		spread -= float64(n) * v * v
+	for j := range d {
+		column := 0.0
+		for _, s := range b.rows {
+			column += float64(s.c[j])
+		}
+		spread -= column * column / float64(n)
 	}
 	res.FVU = own / max(spread, math.SmallestNonzeroFloat64)
 	return res
 }
 
-// lists is the batch's codes turned around: for each latent, the rows in which it
-// fired, ascending, how strongly, and at which level.
-type lists struct {
-	start []int32 // (M+1): where a latent's list begins
-	rows  []int32
-	heard []int32 // row · levels + level: the row of e that the latent hears
-	acts  []float32
-}
-
-// build turns the codes of a batch around.
-func (s *lists) build(codes []ladder, latents, levels int) {
-	total := 0
-	s.start = slices.Grow(s.start[:0], latents+2)[:latents+2]
-	clear(s.start)
-	for _, c := range codes {
-		total += c.Len()
-		for _, l := range c.Latents {
-			s.start[l+2]++
-		}
-	}
-	for l := 2; l < len(s.start); l++ {
-		s.start[l] += s.start[l-1]
-	}
-	s.rows = slices.Grow(s.rows[:0], total)[:total]
-	s.heard = slices.Grow(s.heard[:0], total)[:total]
-	s.acts = slices.Grow(s.acts[:0], total)[:total]
-	for i, c := range codes {
-		for t, l := range c.Latents {
-			at := s.start[l+1] // one past what is filled; ends as the start of the next list
-			s.rows[at], s.acts[at] = int32(i), c.Acts[t]
-			s.heard[at] = int32(i*levels + int(c.level[t]))
-			s.start[l+1]++
-		}
-	}
-}
-
-// of returns the list of one latent.
-func (s *lists) of(l int) (rows, heard []int32, acts []float32) {
-	from, to := s.start[l], s.start[l+1]
-	return s.rows[from:to], s.heard[from:to], s.acts[from:to]
-}
-
-// gradients builds the gradients of a latent's rows in w, adds to pull what its input takes back from the gradient of b_dec, and
-// returns the gradient of its bias.
+// gradients builds the gradients of the latents lo to hi, first of their decoder rows and then of their encoder rows, so that of E and of the
+// encoder's input each stays in L2 for a while, and hands each to its function, which may change it; those of an idle latent are nil:
 //
 //	∂L/∂W_dec[l] = Σ z_il E_i     ∂L/∂z_il = E_i·W_dec[l] = δ_il
 //	∂L/∂W_enc[l] = Σ δ_il in_i    ∂L/∂b_enc[l] = Σ δ_il
 //
-// with L1/B more in δ where there is a penalty. Where decoder rows keep norm 1, what would change it is taken out of theirs.
-func (b *cpu) gradients(w *worker, l int, pull []float32) (gB float32) {
+// with L1/B more in δ where there is a penalty. Where decoder rows keep norm 1, what would change it is taken out of theirs. What the input takes
+// back from the gradient of b_dec is added up in pull. A function may move its latent's row, of decoder or encoder.
+func (b *cpu) gradients(w *worker, lo, hi int, decoder func(l int, g []float32), encoder func(l int, g []float32, gB float32)) {
 	m, d := b.model, b.model.D
-	enc, dec := m.Wenc[l*d:(l+1)*d], m.Wdec[l*d:(l+1)*d]
-	clear(w.gEnc)
-	clear(w.gDec)
+	w.list.build(b.codes, b.cuts, lo, hi, len(b.levels))
+	if len(b.dead) > 0 {
+		w.auxList.build(b.aux, b.auxCut, lo, hi, 1)
+	}
+	penalty := float32(b.cfg.L1 / float64(len(b.codes)))
+	for l := lo; l < hi; l++ {
+		decoder(l, b.decoderGradient(w, l, lo, m.Wdec[l*d:(l+1)*d], penalty))
+	}
+	pull := b.latents[lo/latentRun].pull
+	clear(pull)
+	for l := lo; l < hi; l++ {
+		g, gB := b.encoderGradient(w, l, lo)
+		if gB != 0 {
+			vec.Axpy(pull, gB, m.Wenc[l*d:(l+1)*d])
+		}
+		encoder(l, g, gB)
+	}
+}
+
+// decoderGradient returns the gradient of a decoder row, dec, nil where it is idle, and leaves the δ of its latent in the lists.
+func (b *cpu) decoderGradient(w *worker, l, lo int, dec []float32, penalty float32) []float32 {
+	var g []float32
 	hear := func(list *lists, e []float32, penalty float32) {
-		rows, heard, acts := list.of(l)
-		if len(rows) == 0 {
+		at, to := list.of(l - lo)
+		if at == to {
 			return
 		}
-		dv := w.dv[:len(rows)]
-		products(dv, dec, e, heard)
-		combine(w.gDec, acts, e, heard)
+		if g == nil {
+			g = w.g
+			clear(g)
+		}
+		w.spare = vec.DotAxpyRows(list.deltas[at:to], g, dec, e, list.heard[at:to], list.acts[at:to], w.spare)
 		if penalty > 0 {
-			for i := range dv {
-				dv[i] += penalty
+			for i := range list.deltas[at:to] {
+				list.deltas[at+i] += penalty
 			}
 		}
-		combine(w.gEnc, dv, b.in, rows)
-		for _, v := range dv {
+	}
+	hear(&w.list, b.e, penalty)
+	if len(b.dead) > 0 {
+		hear(&w.auxList, b.auxE, 0)
+	}
+	if b.cfg.UnitDecoder && g != nil {
+		vec.Axpy(g, -vec.Dot(g, dec), dec)
+	}
+	return g
+}
+
+// encoderGradient returns the gradients of a latent's encoder row, nil where it is idle, and bias.
+func (b *cpu) encoderGradient(w *worker, l, lo int) (g []float32, gB float32) {
+	hear := func(list *lists) {
+		at, to := list.of(l - lo)
+		if at == to {
+			return
+		}
+		if g == nil {
+			g = w.g
+			clear(g)
+		}
+		vec.AxpyRows(g, b.in, list.rows[at:to], list.deltas[at:to])
+		for _, v := range list.deltas[at:to] {
 			gB += v
 		}
 	}
-	hear(&b.list, b.e, float32(b.cfg.L1/float64(len(b.codes))))
+	hear(&w.list)
 	if len(b.dead) > 0 {
-		hear(&b.auxList, b.auxE, 0)
+		hear(&w.auxList)
 	}
-	if gB != 0 {
-		vec.Axpy(pull, gB, enc)
-	}
-	if b.cfg.UnitDecoder {
-		vec.Axpy(w.gDec, -vec.Dot(w.gDec, dec), dec)
-	}
-	return gB
+	return g, gB
 }
 
-// pullOf is where the run of latents that begins at lo leaves Σ_l b_enc gradient · W_enc[l].
-func (b *cpu) pullOf(lo int) []float32 {
-	d := b.model.D
-	return b.pull[lo/latentRun*d:][:d]
-}
-
-// update moves the weights of the latents lo to hi along their gradients, each multiplied by clip.
-func (b *cpu) update(w *worker, opt, encOpt *adamw, clip float32, lo, hi int) {
+// update moves the weights of the latents lo to hi along their gradients, each multiplied by clip, and counts how long they are silent.
+func (b *cpu) update(w *worker, opt, encOpt *vec.AdamW, clip float32, lo, hi int) {
 	m, d := b.model, b.model.D
-	pull := b.pullOf(lo)
-	clear(pull)
-	for l := lo; l < hi; l++ {
-		enc, dec := m.Wenc[l*d:(l+1)*d], m.Wdec[l*d:(l+1)*d]
-		gB := [1]float32{b.gradients(w, l, pull)}
-		if clip < 1 {
-			vec.Scale(w.gEnc, clip)
-			vec.Scale(w.gDec, clip)
-			gB[0] *= clip
-		}
-		encOpt.step(enc, b.enc.m[l*d:], b.enc.v[l*d:], w.gEnc)
-		opt.step(dec, b.dec.m[l*d:], b.dec.v[l*d:], w.gDec)
-		opt.step(m.Benc[l:l+1], b.benc.m[l:], b.benc.v[l:], gB[:])
+	gB := w.gB[:hi-lo]
+	b.gradients(w, lo, hi, func(l int, g []float32) {
+		dec := m.Wdec[l*d : (l+1)*d]
+		opt.Step(dec, b.dec.m[l*d:], b.dec.v[l*d:], b.clipped(g, clip))
 		if b.cfg.UnitDecoder {
 			vec.Scale(dec, float32(1/vec.Norm(dec)))
 		}
-	}
+	}, func(l int, g []float32, own float32) {
+		gB[l-lo] = own * clip
+		encOpt.Step(m.Wenc[l*d:(l+1)*d], b.enc.m[l*d:], b.enc.v[l*d:], b.clipped(g, clip))
+	})
+	opt.Step(m.Benc[lo:hi], b.benc.m[lo:], b.benc.v[lo:], gB)
+	b.countIdle(w, lo, hi)
 }
 
-// products writes dst[t] = w · x[rows[t]].
-func products(dst, w, x []float32, rows []int32) {
-	d := len(w)
-	row := func(t int) []float32 { i := int(rows[t]); return x[i*d : (i+1)*d] }
-	t := 0
-	for ; t+6 <= len(rows); t += 6 {
-		o := (*[6]float32)(dst[t:])
-		o[0], o[1], o[2], o[3], o[4], o[5] = vec.Dot6(w, row(t), row(t+1), row(t+2), row(t+3), row(t+4), row(t+5))
+// clipped returns the gradient g of a row multiplied by clip, and zeros for the row of an idle latent.
+func (b *cpu) clipped(g []float32, clip float32) []float32 {
+	if g == nil {
+		return b.nothing
 	}
-	for ; t < len(rows); t++ {
-		dst[t] = vec.Dot(w, row(t))
+	if clip < 1 {
+		vec.Scale(g, clip)
 	}
-}
-
-// combine adds Σ a[t]·x[rows[t]] to y.
-func combine(y, a, x []float32, rows []int32) {
-	d := len(y)
-	row := func(t int) []float32 { i := int(rows[t]); return x[i*d : (i+1)*d] }
-	t := 0
-	for ; t+4 <= len(rows); t += 4 {
-		vec.Axpy4(y, a[t], a[t+1], a[t+2], a[t+3], row(t), row(t+1), row(t+2), row(t+3))
-	}
-	for ; t < len(rows); t++ {
-		vec.Axpy(y, a[t], row(t))
-	}
+	return g
 }
 
 // biasGradient computes the gradient of b_dec, which is both added to the output and taken from the input:
 // Σ E_i - Σ_l (∂L/∂b_enc[l]) W_enc[l].
-func (b *cpu) biasGradient(n int) {
-	d := b.model.D
+func (b *cpu) biasGradient() {
 	clear(b.gBdec)
-	for i := range n {
-		vec.Axpy(b.gBdec, 1, b.e[i*len(b.levels)*d:][:d]) // the sum over all levels
+	for _, s := range b.rows {
+		vec.Axpy(b.gBdec, 1, s.e)
 	}
-	for at := 0; at < len(b.pull); at += d {
-		vec.Axpy(b.gBdec, -1, b.pull[at:at+d])
+	for _, s := range b.latents {
+		vec.Axpy(b.gBdec, -1, s.pull)
 	}
 }
 
-// countIdle brings the counters of silence up to date.
-func (b *cpu) countIdle(res *StepResult) {
-	for l := range b.idle {
-		_, heard, _ := b.list.of(l)
-		if slices.ContainsFunc(heard, func(at int32) bool { return int(at)%len(b.levels) <= b.own }) {
+// countIdle brings the counters of silence of the latents lo to hi up to date, whose lists w has.
+func (b *cpu) countIdle(w *worker, lo, hi int) {
+	dead := 0
+	for l := lo; l < hi; l++ {
+		at, to := w.list.of(l - lo)
+		if slices.ContainsFunc(w.list.heard[at:to], func(at uint32) bool { return int(at)%len(b.levels) <= b.own }) {
 			b.idle[l] = 0
 		} else {
 			b.idle[l]++
 		}
 		if b.idle[l] >= int64(b.epoch) {
-			res.Dead++
+			dead++
 		}
 	}
+	b.latents[lo/latentRun].dead = dead
 }
 
 // Model returns a copy of the model as it is now.

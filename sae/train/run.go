@@ -69,6 +69,7 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 		return nil, errors.New("train: no rows to train on")
 	}
 	model := b.Model()
+	model.Wenc, model.Wdec, model.Benc = nil, nil, nil // what remains says how rows are standardised
 	if data.Dim() != model.D {
 		return nil, fmt.Errorf("train: rows of width %d for a model of width %d", data.Dim(), model.D)
 	}
@@ -114,6 +115,9 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 		}
 		lr := cfg.rate(step, steps)
 		res, err := b.Step(x, lr)
+		if bad, ok := errors.AsType[*RowError](err); ok {
+			return nil, fmt.Errorf("%w; it is row %d of the data", err, rows[at*batch+bad.Row])
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -92,8 +93,8 @@ func TestRunKeepsTheLastGoodCheckpointWhenTheLossIsLost(t *testing.T) {
 	last := 0
 	var saved bytes.Buffer
 	_, err := Run(context.Background(), cfg, data, b, OnStep(func(s Step) error { last = s.Step; return nil }), Checkpoint(1, into(&saved)))
-	if !errors.Is(err, ErrLoss) {
-		t.Fatalf("the run says %v, want ErrLoss", err)
+	if !errors.Is(err, ErrLoss) || !strings.Contains(err.Error(), fmt.Sprintf("row %d of the data", order(cfg.Seed, 1, 300)[0])) {
+		t.Fatalf("the run says %v, want ErrLoss and the row", err)
 	}
 	p, _, err := parseCheckpoint(saved.Bytes())
 	if err != nil || p.Step != last {

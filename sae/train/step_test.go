@@ -146,27 +146,86 @@ func TestStepDoesNotDependOnThreads(t *testing.T) {
 	}
 }
 
+// TestStepOfAnyShapeAgreesWithItsTwin: sizes that are multiples of nothing, k of one and of all, a single latent, a single row.
+func TestStepOfAnyShapeAgreesWithItsTwin(t *testing.T) {
+	for _, s := range []struct{ d, m, k, n int }{
+		{33, 100, 6, 13}, {40, 57, 1, 29}, {40, 30, 30, 11}, {7, 1, 1, 5}, {3, 9, 3, 17}, {40, 150, 7, 1}, {5, 300, 4, 70}, {16, 131, 20, 130},
+	} {
+		cfg := small()
+		cfg.Latents, cfg.K, cfg.Batch = s.m, s.k, s.n
+		data := clusters(cfg.Seed, 4*s.n, s.d)
+		m, err := Init(cfg, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for threads := 1; threads <= 3; threads++ {
+			cfg.Threads = threads
+			b, err := CPU(cfg, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref := newReference(cfg, m)
+			at := 1 // rows that begin anywhere in memory
+			x := append(make([]float32, at), m.Standardise(nil, data.X)...)
+			for step := range 4 {
+				batch := x[at+step*s.n*s.d:][:s.n*s.d]
+				res, err := b.Step(batch, cfg.LR)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := ref.step(widen(batch), cfg.LR); math.Abs(res.Loss-want) > 1e-4*want+1e-5 {
+					t.Fatalf("seed %d, %+v, %d threads, step %d: loss %v, its twin says %v", cfg.Seed, s, threads, step, res.Loss, want)
+				}
+			}
+		}
+	}
+}
+
 func TestStepRefusesALossThatIsNoNumber(t *testing.T) {
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for name, cfg := range variants() {
+			data, m, b := begin(t, cfg)
+			good := m.Standardise(nil, data.X[:40*37])
+			if _, err := b.Step(good, cfg.LR); err != nil {
+				t.Fatal(err)
+			}
+			before := b.Model().Digest()
+			x := slices.Clone(good)
+			x[29*40+17] = float32(bad)
+			_, err := b.Step(x, cfg.LR)
+			var row *RowError
+			if !errors.Is(err, ErrLoss) || !errors.As(err, &row) || row.Row != 29 || row.Column != 17 {
+				t.Errorf("%s: a batch with %v in row 29 gave the error %v, want ErrLoss and that row", name, bad, err)
+			}
+			if b.Model().Digest() != before {
+				t.Errorf("%s: the refused step moved the weights", name)
+			}
+			// Nothing of the refused batch is left behind.
+			_, _, other := begin(t, cfg)
+			for _, t := range []Backend{other, b} {
+				if _, err = t.Step(good, cfg.LR); err != nil {
+					break
+				}
+			}
+			if _, e := other.Step(good, cfg.LR); err != nil || e != nil || other.Model().Digest() != b.Model().Digest() {
+				t.Errorf("%s: after the refused step others come out different (%v)", name, err)
+			}
+		}
+	}
 	cfg := small()
-	data, m, b := begin(t, cfg)
-	before := b.Model().Digest()
-	x := m.Standardise(nil, data.X[:40*37])
-	x[17] = float32(math.NaN())
-	if _, err := b.Step(x, cfg.LR); !errors.Is(err, ErrLoss) {
-		t.Errorf("a batch with NaN gave the error %v, want ErrLoss", err)
-	}
-	if b.Model().Digest() != before {
-		t.Error("the refused step moved the weights")
-	}
-	if _, err := b.Step(x[:39], cfg.LR); err == nil {
-		t.Error("a batch that is not whole rows was accepted")
+	_, _, b := begin(t, cfg)
+	for _, n := range []int{0, 39, 41} {
+		if _, err := b.Step(make([]float32, n), cfg.LR); err == nil {
+			t.Errorf("a batch of %d numbers, which are not whole rows of 40, was accepted", n)
+		}
 	}
 }
 
 func TestListsTurnCodesAround(t *testing.T) {
-	const seed, latents = 6, 20
+	const seed, latents, runs = 6, 3*latentRun - 50, 3
 	r := rand.New(rand.NewPCG(seed, 0))
 	codes := make([]ladder, 9)
+	places := newCuts(len(codes), runs)
 	type entry struct {
 		row int32
 		act float32
@@ -180,18 +239,21 @@ func TestListsTurnCodesAround(t *testing.T) {
 				want[l] = append(want[l], entry{int32(i), a})
 			}
 		}
+		places.cut(i, len(codes), codes[i].Latents)
 	}
 	var s lists
-	for range 2 { // the second time in used space
-		s.build(codes, latents, 3)
-		for l := range latents {
-			rows, heard, acts := s.of(l)
+	for run := range 2 * runs { // all but the first in used space
+		lo := run % runs * latentRun
+		hi := min(lo+latentRun, latents)
+		s.build(codes, places, lo, hi, 3)
+		for l := lo; l < hi; l++ {
 			var got []entry
-			for j := range rows {
-				if heard[j] != 3*rows[j]+1 {
-					t.Errorf("seed %d: row %d of latent %d hears %d", seed, rows[j], l, heard[j])
+			at, to := s.of(l - lo)
+			for ; at < to; at++ {
+				if s.heard[at] != 3*s.rows[at]+1 {
+					t.Errorf("seed %d: row %d of latent %d hears %d", seed, s.rows[at], l, s.heard[at])
 				}
-				got = append(got, entry{rows[j], acts[j]})
+				got = append(got, entry{int32(s.rows[at]), s.acts[at]})
 			}
 			if !slices.Equal(got, want[l]) {
 				t.Errorf("seed %d: latent %d fired in %v, want %v", seed, l, got, want[l])

@@ -20,9 +20,12 @@ func main() {
 	for _, rows := range []int{12, 1} {
 		tile("AVX512", 1, rows, 64, func() reg.VecVirtual { return ZMM() })
 	}
-	for _, rows := range []int{6, 1} {
-		tile("AVX2", 2, rows, 32, func() reg.VecVirtual { return YMM() })
-	}
+	tile("AVX2", 2, 1, 32, func() reg.VecVirtual { return YMM() })
+	strip()
+	packed()
+	turned()
+	fetch()
+	column()
 	Generate()
 }
 
@@ -78,7 +81,7 @@ func tile(set string, regs, rows, width int, vector func() reg.VecVirtual) {
 		xs[i] = vector()
 	}
 	b := vector()
-	column := func(c int) {
+	product := func(c int) {
 		for i := range xs {
 			VMOVUPS(Mem{Base: x, Disp: (c*regs + i) * width}, xs[i])
 		}
@@ -94,7 +97,7 @@ func tile(set string, regs, rows, width int, vector func() reg.VecVirtual) {
 		CMPQ(columns, U32(columnsATurn))
 		JL(LabelRef(label + "_end"))
 		for c := range columnsATurn {
-			column(c)
+			product(c)
 		}
 		ADDQ(U32(columnsATurn*regs*width), x)
 		for _, p := range bases {

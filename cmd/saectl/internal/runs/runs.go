@@ -9,6 +9,8 @@
 //	model.sae      the trained model
 //	done.json      the result; its presence says that the run is complete
 //
+// Beside the folders lies, while a run works, a scratch file.
+//
 // A file is written under another name, synced and renamed, so a kill leaves the
 // old one or the new one. metrics.jsonl grows by whole lines; what a killed run
 // wrote after its last checkpoint is dropped when it continues. One process at a
@@ -79,6 +81,31 @@ func (r Root) Run(name string) (Run, error) {
 	}
 	return Run{Name: name, dir: filepath.Join(string(r), name)}, nil
 }
+
+// scratchPrefix begins the names of files that live as long as a process.
+const scratchPrefix = "scratch-"
+
+// Scratch returns a new file for what a run needs on the way, after removing those of runs that were killed. Discard takes it away.
+func (r Root) Scratch() (*os.File, error) {
+	if err := os.MkdirAll(string(r), 0o777); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(string(r))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasPrefix(e.Name(), scratchPrefix) {
+			if err := os.Remove(filepath.Join(string(r), e.Name())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return os.CreateTemp(string(r), scratchPrefix)
+}
+
+// Discard closes and removes a scratch file.
+func Discard(f *os.File) error { return errors.Join(f.Close(), os.Remove(f.Name())) }
 
 // List returns the runs that have a configuration, the one touched last first.
 func (r Root) List() ([]Run, error) {

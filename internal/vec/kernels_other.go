@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package vec
+
+// assembled returns the kernels in assembly that this processor can run.
+func assembled() []kernels { return nil }

@@ -1,0 +1,66 @@
+package vec
+
+func quantiseAsm(dst []int16, src []float32, scale float32) int32 {
+	whole, sum := len(src)&^15, int32(0)
+	if whole > 0 {
+		_ = dst[whole-1]
+		sum = quantiseAVX2(&dst[0], &src[0], whole, scale)
+	}
+	return sum + quantiseGo(dst[whole:], src[whole:], scale)
+}
+
+func screenAsm(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32) {
+	rows := len(own)
+	if rows == 0 {
+		return
+	}
+	_, _, _ = u[(rows-1)*stride+screenGroup-1], x[rows*4*quads-1], w[screenGroup*4*quads-1]
+	_, _ = step[rows-1], length[rows-1]
+	_, _, _, _ = cross[screenGroup-1], scale[screenGroup-1], norm[screenGroup-1], upper[screenGroup-1]
+	if len(next) == 0 {
+		next = w
+	}
+	screenAVX2(&u[0], &x[0], &w[0], &next[0], stride, quads, rows/screenRows, &own[0], &cross[0], &step[0], &length[0], &scale[0], &norm[0], &upper[0])
+}
+
+// rescoreAsm takes eight rows at a time, of the last ones some twice.
+func rescoreAsm(dst, x, w []float32, index, next []uint32) {
+	d := len(x)
+	var rows, after [8]*float32
+	var sums [4 * 8]float32
+	point(&after, w, index, d)
+	for at := 0; at < len(index); at += 8 {
+		rows = after
+		if at+8 < len(index) {
+			point(&after, w, index[at+8:], d)
+		} else {
+			point(&after, w, next, d)
+		}
+		var total [8]float32
+		p := 0
+		for ; p+4*sumRun <= d; p += 4 * sumRun {
+			rescoreFourAVX2(&sums[0], &x[0], &rows, &after, p)
+			for i := range total {
+				total[i] = (((total[i] + sums[i]) + sums[8+i]) + sums[16+i]) + sums[24+i]
+			}
+		}
+		for ; p < d; p += sumRun {
+			rescoreAVX2(&sums[0], &x[0], &rows, p, min(sumRun, d-p))
+			for i := range total {
+				total[i] += sums[i]
+			}
+		}
+		copy(dst[at:], total[:min(8, len(index)-at)])
+	}
+}
+
+// point sets rows to the first eight rows of w that are listed; where there are fewer, to the last of them again, and if there is none
+// leaves them.
+func point(rows *[8]*float32, w []float32, index []uint32, d int) {
+	for i := range rows {
+		if n := len(index); n > 0 {
+			l := int(index[min(i, n-1)])
+			rows[i] = &w[l*d : (l+1)*d][0]
+		}
+	}
+}
