@@ -84,20 +84,20 @@ func TestWhereVectorsLie(t *testing.T) {
 		want layout
 	}{
 		{"a few", put(0, 5, 1), layout{5, 0, 0}},
-		{"up to the end of block 2", put(5, 96, 1), layout{32, 2, 64}},
-		{"one over", put(96, 129, 1), layout{33, 3, 96}},
-		{"the same again", put(0, 129, 1), layout{33, 3, 96}},
-		{"other vectors of two of block 1", put(32, 34, 2), layout{35, 3, 96}},
-		{"deleted in block 1 and beside it", remove(30, 33), layout{32, 3, 96}},
-		{"compacted", compact, layout{0, 5, 126}},
-		{"compacted again", compact, layout{0, 5, 126}},
-		{"more in the last block", put(129, 140, 1), layout{11, 5, 126}},
-		{"compacted with them", compact, layout{0, 5, 137}},
-		{"all of block 2 deleted", remove(64, 96), layout{0, 5, 137}},
-		{"compacted without it", compact, layout{0, 4, 105}},
-		{"all deleted", remove(0, 140), layout{0, 4, 105}},
+		{"up to the end of block 2", put(5, 48, 1), layout{16, 2, 32}},
+		{"one over", put(48, 65, 1), layout{17, 3, 48}},
+		{"the same again", put(0, 65, 1), layout{17, 3, 48}},
+		{"other vectors of two of block 1", put(16, 18, 2), layout{19, 3, 48}},
+		{"deleted in block 1 and beside it", remove(14, 17), layout{16, 3, 48}},
+		{"compacted", compact, layout{0, 5, 62}},
+		{"compacted again", compact, layout{0, 5, 62}},
+		{"more in the last block", put(65, 70, 1), layout{5, 5, 62}},
+		{"compacted with them", compact, layout{0, 5, 67}},
+		{"all of block 2 deleted", remove(32, 48), layout{0, 5, 67}},
+		{"compacted without it", compact, layout{0, 4, 51}},
+		{"all deleted", remove(0, 70), layout{0, 4, 51}},
 		{"compacted to nothing", compact, layout{}},
-		{"put again, across the end of block 4", put(0, 60, 1), layout{28, 1, 32}},
+		{"put again, across the end of block 4", put(0, 30, 1), layout{14, 1, 16}},
 	} {
 		d := dbtest.MustOpenOn(t, fs)
 		step.do(d)
@@ -114,7 +114,7 @@ func TestBlocksOfLongVectors(t *testing.T) {
 	for _, c := range []struct {
 		dim  int
 		want layout
-	}{{512, layout{3, 1, 32}}, {513, layout{3, 2, 32}}, {1200, layout{3, 4, 32}}, {16384, layout{0, 35, 35}}} {
+	}{{512, layout{3, 2, 32}}, {513, layout{3, 4, 32}}, {1200, layout{3, 8, 32}}, {8192, layout{0, 35, 35}}} {
 		fs := vfs.NewMem()
 		d := dbtest.MustOpenOn(t, fs)
 		_, err := d.Put(ctx, dbtest.Items(35, c.dim, 1)...)
@@ -153,7 +153,7 @@ func TestIngestFindsBlockEnds(t *testing.T) {
 	dbtest.MustCheck(t, d)
 	dbtest.Must(t, d.Close())
 	got := layoutOf(t, fs, dbtest.Dir, 2)
-	if got.loose+got.rows != len(items) || got.loose > 6*32 {
+	if got.loose+got.rows != len(items) || got.loose > 6*16 {
 		t.Errorf("%+v of %d items", got, len(items))
 	}
 }
@@ -195,7 +195,7 @@ func TestSealInManyCommits(t *testing.T) {
 	dbtest.MustCheck(t, d)
 	snap.Close()
 	dbtest.Must(t, d.Close())
-	if got := layoutOf(t, fs, dbtest.Dir, 2); got != (layout{0, (n + 31) / 32, n}) {
+	if got := layoutOf(t, fs, dbtest.Dir, 2); got != (layout{0, (n + 15) / 16, n}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -291,7 +291,7 @@ func TestUpgradeSeals(t *testing.T) {
 			if got := fingerprintOf(t, dir); got != c.fingerprint { // checks, too
 				t.Errorf("%s: after %s its fingerprint is %s", c.file, way, got)
 			}
-			if got := layoutOf(t, vfs.Default, dir, 8); got != (layout{0, 2, 39}) {
+			if got := layoutOf(t, vfs.Default, dir, 8); got != (layout{0, 3, 39}) {
 				t.Errorf("%s: after %s %+v", c.file, way, got)
 			}
 		}

@@ -149,7 +149,7 @@ type crash struct {
 // synced kept. What was acknowledged is there, the check is silent, and the life lived again from its beginning ends as one that
 // nothing interrupted. $SAEDB_LONG cuts before every operation of a longer life, with each of the three, and lives every tenth again.
 func TestPowerCuts(t *testing.T) {
-	rounds, share, again, seed := 3, 10, 1, uint64(20261124)
+	rounds, share, again, seed := 2, 10, 1, uint64(20261124)
 	ways := func(op int) []int { return []int{0, 50, 100}[op/10%3:][:1] }
 	if os.Getenv("SAEDB_LONG") != "" {
 		rounds, share, again = 20, 1, 10
