@@ -22,8 +22,8 @@ const module = "github.com/saedb/saedb/"
 // stands. "x/..." stands for x and everything below it.
 var mayImport = map[string][]string{
 	"internal/vec":         {},
-	"internal/npy":         {},
-	"internal/safetensors": {},
+	"internal/npy":         {"internal/vec"},
+	"internal/safetensors": {"internal/vec"},
 	"internal/lint":        {},
 
 	"sae":         {"internal/vec", "internal/safetensors"},

@@ -18,6 +18,9 @@ type kernels struct {
 	quantise func(dst []int16, src []float32, scale float32) int32
 	screen   func(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32)
 	rescore  func(dst, x, w []float32, index, next []uint32)
+
+	fromF16, fromBF16 func(dst []float32, src []byte)
+	toF16, toBF16     func(dst []byte, src []float32)
 }
 
 // goKernels are the twins: every processor has them.
@@ -25,6 +28,7 @@ var goKernels = kernels{
 	path: "go", product: productGo,
 	survivors: survivorsGo, partition: partitionGo,
 	quantise: quantiseGo, screen: screenGo, rescore: rescoreGo,
+	fromF16: fromF16Go, toF16: toF16Go, fromBF16: fromBF16Go, toBF16: toBF16Go,
 }
 
 // kernelEnv forces a path: "avx512", "avx2" or "go". Path tells what became of the wish.

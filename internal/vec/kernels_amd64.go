@@ -7,22 +7,27 @@ import "golang.org/x/sys/cpu"
 
 // assembled returns the kernels in assembly that this processor can run, the best first.
 func assembled() []kernels {
+	avx2 := cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C && cpu.X86.HasPOPCNT // all have the four or lack the first
 	var all []kernels
-	if cpu.X86.HasAVX512F {
-		all = append(all, kernels{
-			path:      "avx512",
-			product:   func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &wide512, &narrow512) },
-			survivors: survivorsAsm, partition: partitionAsm,
-			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
-		})
+	if avx2 && cpu.X86.HasAVX512F {
+		all = append(all, encoding(kernels{
+			path:    "avx512",
+			product: func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &wide512, &narrow512) },
+		}))
 	}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		all = append(all, kernels{
-			path:      "avx2",
-			product:   func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &narrow2, &narrow2) },
-			survivors: survivorsAsm, partition: partitionAsm,
-			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
-		})
+	if avx2 {
+		all = append(all, encoding(kernels{
+			path:    "avx2",
+			product: func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &narrow2, &narrow2) },
+		}))
 	}
 	return all
+}
+
+// encoding gives k the kernels of gen/encode, which every path in assembly takes.
+func encoding(k kernels) kernels {
+	k.survivors, k.partition = survivorsAsm, partitionAsm
+	k.screens, k.quantise, k.screen, k.rescore = true, quantiseAsm, screenAsm, rescoreAsm
+	k.fromF16, k.toF16, k.fromBF16, k.toBF16 = fromF16Asm, toF16Asm, fromBF16Asm, toBF16Asm
+	return k
 }
