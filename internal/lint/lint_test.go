@@ -23,8 +23,8 @@ const module = "github.com/saedb/saedb/"
 var mayImport = map[string][]string{
 	"internal/vec":         {"internal/vec/peak"}, // in benchmarks
 	"internal/vec/peak":    {},
-	"internal/npy":         {},
-	"internal/safetensors": {},
+	"internal/npy":         {"internal/vec"},
+	"internal/safetensors": {"internal/vec"},
 	"internal/lint":        {},
 
 	"sae":         {"internal/vec", "internal/safetensors"},

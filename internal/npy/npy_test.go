@@ -185,39 +185,6 @@ func TestReaderHandsOutRows(t *testing.T) {
 	}
 }
 
-// fromHalfSlow reads a half from its definition: sign, then 2^(e-15) * 1.m, or 2^-14 * 0.m where e is 0.
-func fromHalfSlow(h uint16) float32 {
-	sign := 1.0
-	if h>>15 == 1 {
-		sign = -1
-	}
-	exponent, mantissa := int(h>>10&31), float64(h&1023)
-	switch {
-	case exponent == 31 && mantissa != 0:
-		return float32(math.NaN())
-	case exponent == 31:
-		return float32(math.Inf(int(sign)))
-	case exponent == 0:
-		return float32(math.Copysign(math.Ldexp(mantissa/1024, -14), sign))
-	}
-	return float32(sign * math.Ldexp(1+mantissa/1024, exponent-15))
-}
-
-func TestEveryHalf(t *testing.T) {
-	for i := range 1 << 16 {
-		h := uint16(i)
-		got, want := fromHalf(h), fromHalfSlow(h)
-		if want != want {
-			bits := math.Float32bits(got)
-			if got == got || bits>>31 != uint32(h>>15) || bits>>13&1023 != uint32(h&1023) {
-				t.Errorf("half %#04x is %#x, not a NaN with its sign and payload", h, bits)
-			}
-		} else if math.Float32bits(got) != math.Float32bits(want) {
-			t.Errorf("half %#04x is %g, want %g", h, got, want)
-		}
-	}
-}
-
 func FuzzRead(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.npy")
 	if err != nil || len(files) == 0 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/saedb/saedb/internal/vec"
 )
 
 // Reader hands out the rows of one .npy file in order and holds one row at a time. Rows and Cols are the header's.
@@ -118,9 +120,7 @@ func (r *Reader) end() error {
 func decode(dst []float32, src []byte, width int) {
 	switch width {
 	case 2:
-		for i := range dst {
-			dst[i] = fromHalf(binary.LittleEndian.Uint16(src[2*i:]))
-		}
+		vec.FromF16(dst, src)
 	case 4:
 		for i := range dst {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))

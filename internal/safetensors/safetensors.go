@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/saedb/saedb/internal/vec"
 )
 
 // DType names the type of a tensor's numbers as the header spells it.
@@ -102,21 +104,22 @@ func (f *File) F32(name string, shape ...int) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := len(t.Data) / int(t.DType.size())
-	x := make([]float32, n)
-	for i := range x {
-		switch t.DType {
-		case F32:
+	x := make([]float32, len(t.Data)/int(t.DType.size()))
+	switch t.DType {
+	case F32:
+		for i := range x {
 			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
-		case F64:
-			x[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:])))
-		case F16:
-			x[i] = half(binary.LittleEndian.Uint16(t.Data[2*i:]))
-		case BF16:
-			x[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
-		default:
-			return nil, fmt.Errorf("safetensors: tensor %q is %s, a floating-point tensor is needed", name, t.DType)
 		}
+	case F64:
+		for i := range x {
+			x[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(t.Data[8*i:])))
+		}
+	case F16:
+		vec.FromF16(x, t.Data)
+	case BF16:
+		vec.FromBF16(x, t.Data)
+	default:
+		return nil, fmt.Errorf("safetensors: tensor %q is %s, a floating-point tensor is needed", name, t.DType)
 	}
 	return x, nil
 }
@@ -196,17 +199,4 @@ func (t Tensor) bytes() (int64, error) {
 		n *= int64(d)
 	}
 	return n, nil
-}
-
-// half widens an IEEE half.
-func half(h uint16) float32 {
-	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
-	switch exp {
-	case 0: // zero or subnormal: frac·2⁻²⁴
-		v := float32(frac) * (1.0 / (1 << 24))
-		return math.Float32frombits(sign | math.Float32bits(v))
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }

@@ -37,19 +37,19 @@ func rescoreAVX2(sums *float32, x *float32, rows *[8]*float32, from int, n int)
 // fromF16AVX2 converts n numbers, a multiple of 8; see gen/encode.
 //
 //go:noescape
-func fromF16AVX2(dst *float32, src *uint16, n int)
+func fromF16AVX2(dst *float32, src *byte, n int)
 
 // toF16AVX2 converts n numbers, a multiple of 8; see gen/encode.
 //
 //go:noescape
-func toF16AVX2(dst *uint16, src *float32, n int)
+func toF16AVX2(dst *byte, src *float32, n int)
 
 // fromBF16AVX2 converts n numbers, a multiple of 8; see gen/encode.
 //
 //go:noescape
-func fromBF16AVX2(dst *float32, src *uint16, n int)
+func fromBF16AVX2(dst *float32, src *byte, n int)
 
 // toBF16AVX2 converts n numbers, a multiple of 8; see gen/encode.
 //
 //go:noescape
-func toBF16AVX2(dst *uint16, src *float32, n int)
+func toBF16AVX2(dst *byte, src *float32, n int)

@@ -1051,7 +1051,7 @@ one_end:
 	VZEROUPPER
 	RET
 
-// func fromF16AVX2(dst *float32, src *uint16, n int)
+// func fromF16AVX2(dst *float32, src *byte, n int)
 // Requires: AVX, F16C
 TEXT ·fromF16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
@@ -1072,7 +1072,7 @@ eight_end:
 	VZEROUPPER
 	RET
 
-// func toF16AVX2(dst *uint16, src *float32, n int)
+// func toF16AVX2(dst *byte, src *float32, n int)
 // Requires: AVX, F16C
 TEXT ·toF16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
@@ -1093,7 +1093,7 @@ eight_end:
 	VZEROUPPER
 	RET
 
-// func fromBF16AVX2(dst *float32, src *uint16, n int)
+// func fromBF16AVX2(dst *float32, src *byte, n int)
 // Requires: AVX, AVX2
 TEXT ·fromBF16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), AX
@@ -1115,7 +1115,7 @@ eight_end:
 	VZEROUPPER
 	RET
 
-// func toBF16AVX2(dst *uint16, src *float32, n int)
+// func toBF16AVX2(dst *byte, src *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·toBF16AVX2(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX

@@ -19,6 +19,9 @@ type kernels struct {
 	screen   func(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32)
 	rescore  func(dst, x, w []float32, index, next []uint32)
 
+	fromF16, fromBF16 func(dst []float32, src []byte)
+	toF16, toBF16     func(dst []byte, src []float32)
+
 	// What a step of training is made of; train_kernels.
 	dot         func(a, b []float32) float32
 	axpy        func(y []float32, a float32, x []float32)
@@ -36,6 +39,7 @@ var goKernels = kernels{
 	survivors: survivorsGo, partition: partitionGo,
 	quantise: quantiseGo, screen: screenGo, rescore: rescoreGo,
 	dot: dotGo, axpy: axpyGo, axpyRows: axpyRowsGo, dotAxpyRows: dotAxpyRowsGo, scale: scaleGo, squares: squaresGo, residual: residualGo, adamW: adamWGo,
+	fromF16: fromF16Go, toF16: toF16Go, fromBF16: fromBF16Go, toBF16: toBF16Go,
 }
 
 // kernelEnv forces a path: "avx512", "avx2" or "go". Path tells what became of the wish.

@@ -8,25 +8,30 @@ import "golang.org/x/sys/cpu"
 
 // assembled returns the kernels in assembly that this processor can run, the best first.
 func assembled() []kernels {
+	avx2 := cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C && cpu.X86.HasPOPCNT // all have the four or lack the first
 	var all []kernels
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	if avx2 && cpu.X86.HasAVX512F {
 		all = append(all, kernels{
-			path:      "avx512",
-			product:   func(dst, x, w, bias []float32, d int) { productTiled(dst, x, w, bias, d, &wide512, &narrow512) },
-			survivors: survivorsAsm, partition: partitionAsm,
-			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
+			path:    "avx512",
+			product: func(dst, x, w, bias []float32, d int) { productTiled(dst, x, w, bias, d, &wide512, &narrow512) },
 		})
 	}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	if avx2 {
 		all = append(all, kernels{
-			path:      "avx2",
-			product:   func(dst, x, w, bias []float32, d int) { productTiled(dst, x, w, bias, d, &narrow2, &narrow2) },
-			survivors: survivorsAsm, partition: partitionAsm,
-			screens: true, quantise: quantiseAsm, screen: screenAsm, rescore: rescoreAsm,
+			path:    "avx2",
+			product: func(dst, x, w, bias []float32, d int) { productTiled(dst, x, w, bias, d, &narrow2, &narrow2) },
 		})
 	}
 	for i := range all {
 		all[i].trainAVX2()
+		all[i].encodeAVX2()
 	}
 	return all
+}
+
+// encodeAVX2 gives k the kernels of gen/encode, which every path in assembly takes.
+func (k *kernels) encodeAVX2() {
+	k.survivors, k.partition = survivorsAsm, partitionAsm
+	k.screens, k.quantise, k.screen, k.rescore = true, quantiseAsm, screenAsm, rescoreAsm
+	k.fromF16, k.toF16, k.fromBF16, k.toBF16 = fromF16Asm, toF16Asm, fromBF16Asm, toBF16Asm
 }

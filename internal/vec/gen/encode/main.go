@@ -472,7 +472,7 @@ func convert(name, signature string, from, to int, prepare func() func(src, dst 
 }
 
 func f16to32() {
-	convert("fromF16AVX2", "func(dst *float32, src *uint16, n int)", 2, 4, func() func(src, dst Mem) {
+	convert("fromF16AVX2", "func(dst *float32, src *byte, n int)", 2, 4, func() func(src, dst Mem) {
 		v := YMM()
 		return func(src, dst Mem) {
 			VCVTPH2PS(src, v)
@@ -482,7 +482,7 @@ func f16to32() {
 }
 
 func f32to16() {
-	convert("toF16AVX2", "func(dst *uint16, src *float32, n int)", 4, 2, func() func(src, dst Mem) {
+	convert("toF16AVX2", "func(dst *byte, src *float32, n int)", 4, 2, func() func(src, dst Mem) {
 		v := YMM()
 		return func(src, dst Mem) {
 			VMOVUPS(src, v)
@@ -492,7 +492,7 @@ func f32to16() {
 }
 
 func bf16to32() {
-	convert("fromBF16AVX2", "func(dst *float32, src *uint16, n int)", 2, 4, func() func(src, dst Mem) {
+	convert("fromBF16AVX2", "func(dst *float32, src *byte, n int)", 2, 4, func() func(src, dst Mem) {
 		v := YMM()
 		return func(src, dst Mem) {
 			VPMOVZXWD(src, v)
@@ -503,7 +503,7 @@ func bf16to32() {
 }
 
 func f32tobf16() {
-	convert("toBF16AVX2", "func(dst *uint16, src *float32, n int)", 4, 2, func() func(src, dst Mem) {
+	convert("toBF16AVX2", "func(dst *byte, src *float32, n int)", 4, 2, func() func(src, dst Mem) {
 		one, half, quiet := word(1), word(0x7fff), word(0x40)
 		v, odd, nan, isNaN := YMM(), YMM(), YMM(), YMM()
 		return func(src, dst Mem) {
