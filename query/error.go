@@ -15,8 +15,8 @@ var (
 	ErrNoModel    = errors.New("no autoencoder is active")
 	ErrNoClusters = errors.New("no clusters")
 	ErrNotFound   = errors.New("not found")
-	ErrNotYet     = errors.New("not answered by this version")
 	ErrNoEncoder  = errors.New("no encoder")
+	ErrChanged    = errors.New("the database has changed")
 )
 
 // An Error says what is wrong with a query, at which place, and what to do

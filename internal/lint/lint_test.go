@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 
 	"query/syntax":    {},
 	"query":           {"query/syntax", "index/...", "sae", "internal/vec"},
+	"query/build":     {"query/syntax"},
 	"query/querytest": {"query/...", "index/...", "sae", "internal/vec"},
 
 	"clip/picture": {},
@@ -55,7 +56,7 @@ var mayImport = map[string][]string{
 	"internal/plot":   {},
 	"db":              {"query", "query/syntax", "index/...", "sae", "sae/concept", "internal/kv", "internal/vec"},
 
-	"db/remote": {"db", "query", "index"},
+	"db/remote": {"db", "query", "query/syntax", "index"},
 
 	"cmd/saedb":                  {"db", "db/remote", "internal/vec"},
 	"cmd/saectl":                 {"db/...", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
