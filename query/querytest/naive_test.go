@@ -408,7 +408,8 @@ func (n *naive) moved(f *syntax.Find, rows []query.Row) []query.Row {
 	before := slices.DeleteFunc(n.ranked(&plain), func(r query.Row) bool { return slices.Contains(hidden, r.ID) })
 	for i, row := range rows {
 		at := slices.IndexFunc(before, func(b query.Row) bool { return b.ID == row.ID })
-		if at < rows[len(rows)-1].Rank {
+		rows[i].Was = -1
+		if at >= 0 && at < rows[len(rows)-1].Rank {
 			rows[i].Was = at + 1
 		}
 	}
