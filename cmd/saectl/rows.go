@@ -10,12 +10,14 @@ import (
 	"github.com/saedb/saedb/query"
 )
 
-// rowPrinter prints the rows of a query. All rows of one answer are of one kind
-// and have the same parts, so the first decides the columns.
+// rowPrinter prints the rows of a query. All rows of one kind have the same
+// parts, so the first decides the columns; as a table every kind is one of its own.
 type rowPrinter struct {
 	a      *app
 	p      *printer
+	kind   query.Kind
 	layout layout
+	cursor string // of the last row
 }
 
 // layout is how one kind of row becomes columns.
@@ -27,20 +29,26 @@ type rowColumn struct {
 }
 
 func (r *rowPrinter) print(row query.Row) error {
+	if r.p != nil && row.Kind != r.kind && r.a.format == formatTable {
+		if err := r.p.close(); err != nil {
+			return err
+		}
+		r.p = nil
+	}
 	if r.p == nil {
-		r.layout = layoutOf(row, number(r.a))
+		r.kind, r.layout = row.Kind, layoutOf(row, number(r.a))
 		r.p = r.a.printer(r.layout.columns()...)
 	}
-	if err := r.p.print(line{JSON: row, Cells: r.layout.cells(row), Path: row.Path}); err != nil || row.Cursor == "" {
-		return err
-	}
-	r.a.note("there is more: after %q", row.Cursor)
-	return nil
+	r.cursor = row.Cursor
+	return r.p.print(line{JSON: row, Cells: r.layout.cells(row), Path: row.Path})
 }
 
 func (r *rowPrinter) close() error {
 	if r.p == nil {
 		r.p = r.a.printer()
+	}
+	if r.cursor != "" {
+		defer r.a.note("there is more: after %q", r.cursor)
 	}
 	return r.p.close()
 }
@@ -144,6 +152,12 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	if row.Meta != nil {
 		image = append(image, left("meta", metaText))
 	}
+	if row.Code != nil {
+		image = append(image, left("codes", codeText))
+	}
+	if row.Vector != nil {
+		image = append(image, left("vector", vectorText))
+	}
 	if row.Pictures != nil {
 		image = append(image, left("pictures", picturesText))
 	}
@@ -154,6 +168,9 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 func withScore(l layout, row query.Row, score rowColumn) layout {
 	if row.Score != 0 {
 		l = slices.Insert(l, 1, score)
+	}
+	if row.Aliases != nil {
+		l = append(l, rowColumn{column{Name: "aliases"}, func(r query.Row) string { return strings.Join(r.Aliases, ", ") }})
 	}
 	if row.Neighbours != nil {
 		l = append(l, rowColumn{column{Name: "neighbours"}, neighboursText})
@@ -166,6 +183,17 @@ func withScore(l layout, row query.Row, score rowColumn) layout {
 	}
 	return l
 }
+
+// codeText is "0:0.8 3:0.6".
+func codeText(r query.Row) string {
+	words := make([]string, len(r.Code.Latents))
+	for i, latent := range r.Code.Latents {
+		words[i] = fmt.Sprintf("%d:%.4g", latent, r.Code.Acts[i])
+	}
+	return strings.Join(words, " ")
+}
+
+func vectorText(r query.Row) string { return strings.Trim(fmt.Sprintf("%.4g", r.Vector), "[]") }
 
 // wasText is the rank before steering.
 func wasText(r query.Row) string {
