@@ -3,18 +3,21 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/saedb/saedb/query"
 )
 
-// rowPrinter prints the rows of a query. All rows of one answer are of one kind
-// and have the same parts, so the first decides the columns.
+// rowPrinter prints the rows of a query. All rows of one kind have the same
+// parts, so the first decides the columns; as a table every kind is one of its own.
 type rowPrinter struct {
 	a      *app
 	p      *printer
+	kind   query.Kind
 	layout layout
+	cursor string // of the last row
 }
 
 // layout is how one kind of row becomes columns.
@@ -26,16 +29,26 @@ type rowColumn struct {
 }
 
 func (r *rowPrinter) print(row query.Row) error {
+	if r.p != nil && row.Kind != r.kind && r.a.format == formatTable {
+		if err := r.p.close(); err != nil {
+			return err
+		}
+		r.p = nil
+	}
 	if r.p == nil {
-		r.layout = layoutOf(row, number(r.a))
+		r.kind, r.layout = row.Kind, layoutOf(row, number(r.a))
 		r.p = r.a.printer(r.layout.columns()...)
 	}
+	r.cursor = row.Cursor
 	return r.p.print(line{JSON: row, Cells: r.layout.cells(row), Path: row.Path})
 }
 
 func (r *rowPrinter) close() error {
 	if r.p == nil {
 		r.p = r.a.printer()
+	}
+	if r.cursor != "" {
+		defer r.a.note("there is more: after %q", r.cursor)
 	}
 	return r.p.close()
 }
@@ -89,6 +102,8 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	confidence := measure("confidence", func(r query.Row) float64 { return r.Confidence })
 	runnersUp := left("runners_up", func(r query.Row) string { return strings.Join(r.RunnersUp, ", ") })
 
+	score := measure("score", func(r query.Row) float64 { return r.Score })
+
 	switch row.Kind {
 	case query.KindExplain:
 		return layout{rank, latent, word, activation, share, confidence, runnersUp}
@@ -97,10 +112,11 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 		return layout{rank, latent, word, activation, other, share, confidence, runnersUp}
 	case query.KindConcept:
 		group := left("latents", func(r query.Row) string { return joined(r.Latents) })
-		return layout{rank, word, count, density, largest, mean, group}
+		return withScore(layout{rank, word, count, density, largest, mean, group}, row, score)
 	case query.KindLatent:
 		margin := measure("margin", func(r query.Row) float64 { return r.Margin })
-		return layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp, left("reason", func(r query.Row) string { return r.Reason })}
+		reason := left("reason", func(r query.Row) string { return r.Reason })
+		return withScore(layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp, reason}, row, score)
 	case query.KindField:
 		field := left("field", func(r query.Row) string { return r.Name })
 		types := left("types", func(r query.Row) string { return strings.Join(r.Types, ", ") })
@@ -121,17 +137,102 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	case query.KindPlan:
 		return layout{left("", func(r query.Row) string { return r.Text })}
 	}
-	score := measure("score", func(r query.Row) float64 { return r.Score })
 	id := left("id", func(r query.Row) string { return r.ID })
 	path := left("path", func(r query.Row) string { return r.Path })
 	image := layout{rank, score, id, path}
+	if row.By != "" {
+		image = append(image, left(row.By, valueText))
+	}
+	if row.Was != 0 {
+		image = append(image, right("was", wasText))
+	}
 	if row.Why != nil {
 		image = append(image, left("why", whyText))
 	}
 	if row.Meta != nil {
 		image = append(image, left("meta", metaText))
 	}
+	if row.Code != nil {
+		image = append(image, left("codes", codeText))
+	}
+	if row.Vector != nil {
+		image = append(image, left("vector", vectorText))
+	}
+	if row.Pictures != nil {
+		image = append(image, left("pictures", picturesText))
+	}
 	return image
+}
+
+// withScore puts the score behind the rank where rows have one, and at the end what a description says.
+func withScore(l layout, row query.Row, score rowColumn) layout {
+	if row.Score != 0 {
+		l = slices.Insert(l, 1, score)
+	}
+	if row.Aliases != nil {
+		l = append(l, rowColumn{column{Name: "aliases"}, func(r query.Row) string { return strings.Join(r.Aliases, ", ") }})
+	}
+	if row.Neighbours != nil {
+		l = append(l, rowColumn{column{Name: "neighbours"}, neighboursText})
+	}
+	if row.Together != nil {
+		l = append(l, rowColumn{column{Name: "together"}, togetherText})
+	}
+	if row.Pictures != nil {
+		l = append(l, rowColumn{column{Name: "pictures"}, picturesText})
+	}
+	return l
+}
+
+// codeText is "0:0.8 3:0.6".
+func codeText(r query.Row) string {
+	words := make([]string, len(r.Code.Latents))
+	for i, latent := range r.Code.Latents {
+		words[i] = fmt.Sprintf("%d:%.4g", latent, r.Code.Acts[i])
+	}
+	return strings.Join(words, " ")
+}
+
+func vectorText(r query.Row) string { return strings.Trim(fmt.Sprintf("%.4g", r.Vector), "[]") }
+
+// wasText is the rank before steering.
+func wasText(r query.Row) string {
+	if r.Was < 0 {
+		return "new"
+	}
+	return strconv.Itoa(r.Was)
+}
+
+// latentText is the name of a latent, or its number where it has none.
+func latentText(latent uint32, concept string) string {
+	if concept == "" {
+		return fmt.Sprintf("latent %d", latent)
+	}
+	return concept
+}
+
+func neighboursText(r query.Row) string {
+	words := make([]string, len(r.Neighbours))
+	for i, n := range r.Neighbours {
+		words[i] = fmt.Sprintf("%s %.2f", latentText(n.Latent, n.Concept), n.Cosine)
+	}
+	return strings.Join(words, ", ")
+}
+
+func togetherText(r query.Row) string {
+	words := make([]string, len(r.Together))
+	for i, t := range r.Together {
+		words[i] = fmt.Sprintf("%s %.0f%%", latentText(t.Latent, t.Concept), 100*t.Share)
+	}
+	return strings.Join(words, ", ")
+}
+
+func picturesText(r query.Row) string {
+	words := make([]string, len(r.Pictures))
+	for i, p := range r.Pictures {
+		words[i] = fmt.Sprintf("%s %.2f", p.ID, p.Score)
+	}
+	return strings.Join(words, ", ")
 }
 
 // valueText is a value as JSON has it, text without the quotes.
@@ -148,11 +249,7 @@ func valueText(r query.Row) string {
 func whyText(r query.Row) string {
 	words := make([]string, len(r.Why))
 	for i, w := range r.Why {
-		name := w.Concept
-		if name == "" {
-			name = fmt.Sprintf("latent %d", w.Latent)
-		}
-		words[i] = fmt.Sprintf("%s %.0f%%", name, 100*w.Share)
+		words[i] = fmt.Sprintf("%s %.0f%%", latentText(w.Latent, w.Concept), 100*w.Share)
 	}
 	return strings.Join(words, ", ")
 }
