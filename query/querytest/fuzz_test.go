@@ -16,7 +16,7 @@ func FuzzCompile(f *testing.F) {
 	for range 300 {
 		f.Add(g.query())
 	}
-	for _, text := range []string{"concept = dgo", "near image nobody", "concept = $missing", "meta.year = soon", "latent = 6", "all after \"x\"", "concept = sea ^1e9", "near image 42 - 9*sea"} {
+	for _, text := range []string{"concept = dgo", "near image nobody", "concept = $missing", "meta.year = soon", "latent = 6", "all after \"x\"", "concept = sea ^1e9", "near image 42 - 9*sea", "near image5 -oa"} {
 		f.Add(text)
 	}
 	src := NewMemory(g.d)
