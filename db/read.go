@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/saedb/saedb/internal/kv"
 	"github.com/saedb/saedb/query"
@@ -114,8 +115,8 @@ func (d *DB) getNow(ctx context.Context, id string) (it Item, err error, ok bool
 		return err
 	})
 	ok = d.now.still(turn)
-	if ok && err == nil && !known {
-		d.places.put(turn, id, p)
+	if ok && err == nil {
+		d.places.put(turn, id, p, known, it.Vec)
 	}
 	return it, err, ok
 }
@@ -259,14 +260,19 @@ func readRow(r viewer, ord uint32, dim int) (stored, error) {
 	if err != nil {
 		return stored{ord: ord}, err
 	}
-	return place{ord, rec}.row(r, dim)
+	return place{ord: ord, rec: rec}.row(r, dim)
 }
 
 // row reads the vector, and the thumbnail if there is one.
 func (p place) row(r viewer, dim int) (s stored, err error) {
 	s.ord, s.rec = p.ord, p.rec
-	if s.vec, err = readVector(r, p.ord, p.rec.Block, dim); err != nil || !p.rec.Thumb {
+	if p.vec != nil {
+		s.vec = slices.Clone(p.vec)
+	} else if s.vec, err = readVector(r, p.ord, p.rec.Block, dim); err != nil {
 		return s, err
+	}
+	if !p.rec.Thumb {
+		return s, nil
 	}
 	var ok bool
 	if s.thumb, ok, err = valueOf(r, kv.KeyThumb(p.ord)); err == nil && !ok {

@@ -119,7 +119,8 @@ func pebbleOptions() *pebble.Options {
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // most gets of a first import are misses
 		// A vector is 2 kB. Blocks of 4 kB, Pebble's own, made flushes a third slower; but each read of a damaged block
-		// tries all its bits, which takes 8 times as long for twice the size: a tenth of a second for these.
+		// tries all its bits, which takes 4 times as long for twice the size: some tenths of a second for these. A value
+		// that is larger, such as a block of vectors (block.go), is a block of its own.
 		po.Levels[i].BlockSize = 16 << 10
 	}
 	return po
