@@ -54,12 +54,7 @@ func (m *Model) centred(dst, x []float32) []float32 {
 
 // activations writes h for the centred rows c.
 func (m *Model) activations(h, c []float32) {
-	vec.Product(h, c, m.Wenc, m.D)
-	for i := 0; i < len(h); i += m.M {
-		for j, b := range m.Benc {
-			h[i+j] += b
-		}
-	}
+	vec.ProductBias(h, c, m.Wenc, m.Benc, m.D)
 }
 
 // Encode appends the code of x to dst. x has D numbers; numbers that are not finite
