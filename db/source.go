@@ -25,7 +25,7 @@ type source struct {
 	words []string
 
 	weighed bool // all postings are weights, and latents have statistics
-	recent  recent
+	shown   screenful
 }
 
 var _ query.Source = (*source)(nil)
@@ -90,7 +90,7 @@ func (s *Snapshot) active(ctx context.Context) (modelRecord, error) {
 }
 
 func (s *source) ID(_ context.Context, ord uint32) (string, error) {
-	if s.recent.full() {
+	if s.shown.full() {
 		return s.id(ord)
 	}
 	rec, err := s.item(ord)
@@ -99,7 +99,7 @@ func (s *source) ID(_ context.Context, ord uint32) (string, error) {
 
 // item returns an item's record, and remembers it if it is one of the first.
 func (s *source) item(ord uint32) (kv.Item, error) {
-	if rec, ok := s.recent.get(ord); ok {
+	if rec, ok := s.shown.get(ord); ok {
 		return rec, nil
 	}
 	rec, ok, err := readItem(s.r, ord)
@@ -107,7 +107,7 @@ func (s *source) item(ord uint32) (kv.Item, error) {
 		err = fmt.Errorf("ordinal %d: %w", ord, ErrNotFound)
 	}
 	if err == nil {
-		s.recent.put(ord, rec)
+		s.shown.put(ord, rec)
 	}
 	return rec, err
 }
