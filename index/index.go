@@ -1,4 +1,4 @@
-// Package index says what an index is: the nouns Hit, Posting, Term and Filter, the interfaces Dense and Sparse, and
+// Package index says what an index is: the nouns Hit, Term, Filter, Block and Coded, the interfaces Dense and Sparse, and
 // Best, which keeps the k best hits. The rooms below hold the indexes themselves: flat scans vectors, sparse walks the
 // postings of latents; indextest is the suite that each of them passes.
 //
@@ -29,12 +29,6 @@ import (
 type Hit struct {
 	Ord   uint32
 	Score float32
-}
-
-// Posting says that a latent fires for an item, and how strongly. Act is above zero.
-type Posting struct {
-	Ord uint32
-	Act float32
 }
 
 // Term is one latent of a sparse query and its weight: an activation where the query is a code, a share where it is the
