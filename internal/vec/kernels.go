@@ -22,6 +22,9 @@ type kernels struct {
 	fromF16, fromBF16 func(dst []float32, src []byte)
 	toF16, toBF16     func(dst []byte, src []float32)
 
+	largest    func(x []float32) float32
+	screenRows func(packed []int16, rows, scale []float32, cross []int32, d int)
+
 	// What a step of training is made of; train_kernels.
 	dot         func(a, b []float32) float32
 	axpy        func(y []float32, a float32, x []float32)
@@ -38,6 +41,7 @@ var goKernels = kernels{
 	path: "go", product: productGo,
 	survivors: survivorsGo, partition: partitionGo,
 	quantise: quantiseGo, screen: screenGo, rescore: rescoreGo,
+	largest: largestGo, screenRows: screenRowsGo,
 	dot: dotGo, axpy: axpyGo, axpyRows: axpyRowsGo, dotAxpyRows: dotAxpyRowsGo, scale: scaleGo, squares: squaresGo, residual: residualGo, adamW: adamWGo,
 	fromF16: fromF16Go, toF16: toF16Go, fromBF16: fromBF16Go, toBF16: toBF16Go,
 }

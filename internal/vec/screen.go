@@ -78,35 +78,52 @@ func newScreen(by *kernels, w, bias []float32, d, threads int) *Screen {
 	}
 	s.packed, s.cross = make([]int16, groups*screenGroup*4*s.quads), make([]int32, groups*screenGroup)
 	fine := make([]bool, groups)
-	Parallel(threads, groups, 16, func(_, lo, hi int) {
-		q := make([]int16, 4*s.quads)
-		for g := lo; g < hi; g++ {
-			fine[g] = s.pack(by, q, g)
-		}
-	})
-	for _, ok := range fine {
-		if !ok {
+	Parallel(threads, groups, 16, func(_, lo, hi int) { fine[lo] = s.renew(by, lo*screenGroup, min(hi*screenGroup, m)) })
+	for at := 0; at < groups; at += 16 {
+		if !fine[at] {
 			return nil
 		}
 	}
+	s.Renewed()
+	return s
+}
+
+// Renew takes the rows lo to hi of w and bias as they are now, of the slices that NewScreen was given; lo is a multiple of sixteen, and hi too
+// unless it is the end. It reports whether their numbers leave room for bounds. Goroutines may renew different rows at once; Renewed follows
+// before the next Top.
+func (s *Screen) Renew(lo, hi int) bool { return s.renew(&kernel, lo, hi) }
+
+func (s *Screen) renew(by *kernels, lo, hi int) bool {
+	for g := lo / screenGroup; g*screenGroup < hi; g++ {
+		if !s.pack(by, g) {
+			return false
+		}
+	}
+	return true
+}
+
+// Renewed ends the renewal of rows.
+func (s *Screen) Renewed() {
+	s.coarsest, s.longest, s.farthest = 0, 0, 0
 	for j, b := range s.bias {
 		s.coarsest = max(s.coarsest, float64(s.step[j])/float64(s.norm[j]))
 		s.longest, s.farthest = max(s.longest, s.norm[j]), max(s.farthest, max(b, -b)*screenBias)
 	}
-	return s
 }
 
 // pack fills in a group. It reports whether its numbers leave room for bounds.
-func (s *Screen) pack(by *kernels, q []int16, group int) bool {
-	packed := s.packed[group*screenGroup*4*s.quads:][:screenGroup*4*s.quads]
-	for r := range screenGroup {
-		j := group*screenGroup + r
+func (s *Screen) pack(by *kernels, group int) bool {
+	from := group * screenGroup
+	to := min(from+screenGroup, s.m)
+	var scale [screenGroup]float32 // of tiny rows zero, which makes zeros of them
+	for j := from; j < from+screenGroup; j++ {
+		s.step[j], s.cross[j] = 0, 0
 		if j >= s.m {
 			s.upper[j] = float32(math.Inf(-1))
 			continue
 		}
 		row, b := s.w[j*s.d:(j+1)*s.d], float64(s.bias[j])
-		norm := Norm(row)
+		norm := math.Sqrt(by.squares(row))
 		if !(norm <= screenHuge) || !(math.Abs(b) <= screenHuge) {
 			return false
 		}
@@ -116,18 +133,29 @@ func (s *Screen) pack(by *kernels, q []int16, group int) bool {
 			continue
 		}
 		s.norm[j] = up(norm * (1 + 1e-6))
-		s.step[j] = max(s.norm[j]/screenTop, largest(row)/screenMost)
-		s.cross[j] = by.quantise(q, row, 1/s.step[j])
+		s.step[j] = max(s.norm[j]/screenTop, by.largest(row)/screenMost)
+		scale[j-from] = 1 / s.step[j]
+	}
+	by.screenRows(s.packed[from*4*s.quads:][:screenGroup*4*s.quads], s.w[from*s.d:to*s.d], scale[:to-from], s.cross[from:], s.d)
+	return true
+}
+
+// screenRowsGo lays the integers of the rows of a group, or of the part of one that there is, and sets cross to the products of their
+// neighbouring columns.
+func screenRowsGo(packed []int16, rows, scale []float32, cross []int32, d int) {
+	clear(packed)
+	q := make([]int16, (d+3)/4*4)
+	for r, by := range scale {
+		cross[r] = quantiseGo(q, rows[r*d:(r+1)*d], by)
 		for i := 0; i < len(q); i += 4 {
 			at := packed[(i/4*2*screenGroup+r)*2:]
 			at[0], at[1] = q[i+2], q[i+3]
 			at[2*screenGroup], at[2*screenGroup+1] = q[i], q[i+1]
 		}
 	}
-	return true
 }
 
-func largest(row []float32) float32 {
+func largestGo(row []float32) float32 {
 	most := float32(0)
 	for _, v := range row {
 		most = max(most, v, -v)

@@ -64,3 +64,15 @@ func point(rows *[8]*float32, w []float32, index []uint32, d int) {
 		}
 	}
 }
+
+// screenRowsAsm lays whole groups of rows of whole eights of columns, and leaves the others to Go.
+func screenRowsAsm(packed []int16, rows, scale []float32, cross []int32, d int) {
+	if len(scale) < screenGroup || d%8 != 0 {
+		screenRowsGo(packed, rows, scale, cross, d)
+		return
+	}
+	_, _, _ = packed[screenGroup*d-1], rows[screenGroup*d-1], cross[screenGroup-1]
+	for r := 0; r < screenGroup; r += 8 {
+		screenRowsAVX2(&packed[2*r], &rows[r*d], &scale[r], &cross[r], d, d/8)
+	}
+}

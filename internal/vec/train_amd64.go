@@ -43,3 +43,13 @@ func residualAVX2(e *float32, y *float32, c *float32, a float32, columns int) fl
 //
 //go:noescape
 func adamWAVX2(p *float32, m *float32, v *float32, gradient *float32, by *float32, columns int)
+
+// largestAVX2 is the largest absolute number of x; see gen/train.
+//
+//go:noescape
+func largestAVX2(x *float32, columns int) float32
+
+// screenRowsAVX2 lays the integers of 8 rows of x for a Screen, and sums the products of neighbouring columns; see gen/train.
+//
+//go:noescape
+func screenRowsAVX2(dst *int16, x *float32, scales *float32, cross *int32, stride int, eights int)

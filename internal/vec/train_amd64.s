@@ -926,3 +926,157 @@ by1_end:
 swept:
 	VZEROUPPER
 	RET
+
+// func largestAVX2(x *float32, columns int) float32
+// Requires: AVX, AVX2, SSE
+TEXT ·largestAVX2(SB), NOSPLIT, $0-20
+	MOVQ     x+0(FP), AX
+	MOVQ     columns+8(FP), CX
+	VXORPS   Y1, Y1, Y1
+	VXORPS   Y2, Y2, Y2
+	VXORPS   Y3, Y3, Y3
+	VXORPS   Y4, Y4, Y4
+	VPCMPEQD Y0, Y0, Y0
+	VPSRLD   $0x01, Y0, Y0
+
+by4:
+	CMPQ    CX, $0x00000020
+	JL      by4_end
+	VMOVUPS (AX), Y5
+	VANDPS  Y0, Y5, Y5
+	VMAXPS  Y1, Y5, Y1
+	VMOVUPS 32(AX), Y5
+	VANDPS  Y0, Y5, Y5
+	VMAXPS  Y2, Y5, Y2
+	VMOVUPS 64(AX), Y5
+	VANDPS  Y0, Y5, Y5
+	VMAXPS  Y3, Y5, Y3
+	VMOVUPS 96(AX), Y5
+	VANDPS  Y0, Y5, Y5
+	VMAXPS  Y4, Y5, Y4
+	ADDQ    $0x00000080, AX
+	SUBQ    $0x00000020, CX
+	JMP     by4
+
+by4_end:
+by1:
+	CMPQ    CX, $0x00000008
+	JL      by1_end
+	VMOVUPS (AX), Y5
+	VANDPS  Y0, Y5, Y5
+	VMAXPS  Y1, Y5, Y1
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x00000008, CX
+	JMP     by1
+
+by1_end:
+	TESTQ      CX, CX
+	JZ         swept
+	LEAQ       tailMask<>+32(SB), DX
+	SHLQ       $0x02, CX
+	SUBQ       CX, DX
+	VMOVUPS    (DX), Y5
+	VMASKMOVPS (AX), Y5, Y5
+	VANDPS     Y0, Y5, Y5
+	VMAXPS     Y1, Y5, Y1
+
+swept:
+	VMAXPS       Y2, Y1, Y1
+	VMAXPS       Y4, Y3, Y3
+	VMAXPS       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VMAXPS       X0, X1, X1
+	VMOVHLPS     X1, X1, X0
+	VMAXPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VMAXSS       X0, X1, X1
+	MOVSS        X1, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func screenRowsAVX2(dst *int16, x *float32, scales *float32, cross *int32, stride int, eights int)
+// Requires: AVX, AVX2
+TEXT ·screenRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ   dst+0(FP), AX
+	MOVQ   x+8(FP), CX
+	MOVQ   scales+16(FP), DX
+	MOVQ   cross+24(FP), BX
+	MOVQ   stride+32(FP), SI
+	MOVQ   eights+40(FP), DI
+	SHLQ   $0x02, SI
+	LEAQ   (SI)(SI*2), R8
+	VXORPS Y0, Y0, Y0
+
+block:
+	LEAQ         (CX)(SI*4), R9
+	VBROADCASTSS (DX), Y1
+	VMULPS       (CX), Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VBROADCASTSS 4(DX), Y2
+	VMULPS       (CX)(SI*1), Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VBROADCASTSS 8(DX), Y3
+	VMULPS       (CX)(SI*2), Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VBROADCASTSS 12(DX), Y4
+	VMULPS       (CX)(R8*1), Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VBROADCASTSS 16(DX), Y5
+	VMULPS       (R9), Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VBROADCASTSS 20(DX), Y6
+	VMULPS       (R9)(SI*1), Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VBROADCASTSS 24(DX), Y7
+	VMULPS       (R9)(SI*2), Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VBROADCASTSS 28(DX), Y8
+	VMULPS       (R9)(R8*1), Y8, Y8
+	VCVTPS2DQ    Y8, Y8
+	VUNPCKLPS    Y2, Y1, Y9
+	VUNPCKHPS    Y2, Y1, Y1
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y3
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y5
+	VUNPCKLPS    Y8, Y7, Y6
+	VUNPCKHPS    Y8, Y7, Y7
+	VSHUFPS      $0x44, Y2, Y9, Y8
+	VSHUFPS      $0xee, Y2, Y9, Y2
+	VSHUFPS      $0x44, Y3, Y1, Y9
+	VSHUFPS      $0xee, Y3, Y1, Y1
+	VSHUFPS      $0x44, Y6, Y4, Y3
+	VSHUFPS      $0xee, Y6, Y4, Y4
+	VSHUFPS      $0x44, Y7, Y5, Y6
+	VSHUFPS      $0xee, Y7, Y5, Y5
+	VPERM2F128   $0x20, Y3, Y8, Y7
+	VPERM2F128   $0x31, Y3, Y8, Y8
+	VPERM2F128   $0x20, Y4, Y2, Y3
+	VPERM2F128   $0x31, Y4, Y2, Y4
+	VPERM2F128   $0x20, Y6, Y9, Y2
+	VPERM2F128   $0x31, Y6, Y9, Y9
+	VPERM2F128   $0x20, Y5, Y1, Y6
+	VPERM2F128   $0x31, Y5, Y1, Y1
+	VPSLLD       $0x10, Y2, Y2
+	VPBLENDW     $0xaa, Y2, Y7, Y7
+	VPSLLD       $0x10, Y6, Y6
+	VPBLENDW     $0xaa, Y6, Y3, Y3
+	VMOVDQU      Y3, (AX)
+	VMOVDQU      Y7, 64(AX)
+	VPMADDWD     Y7, Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VPSLLD       $0x10, Y9, Y9
+	VPBLENDW     $0xaa, Y9, Y8, Y8
+	VPSLLD       $0x10, Y1, Y1
+	VPBLENDW     $0xaa, Y1, Y4, Y4
+	VMOVDQU      Y4, 128(AX)
+	VMOVDQU      Y8, 192(AX)
+	VPMADDWD     Y8, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000020, CX
+	DECQ         DI
+	JNZ          block
+	VMOVDQU      Y0, (BX)
+	VZEROUPPER
+	RET

@@ -31,6 +31,13 @@ func (k *kernels) trainAVX2() {
 		}
 		return squaresAVX2(&x[0], len(x))
 	}
+	k.largest = func(x []float32) float32 {
+		if len(x) == 0 {
+			return 0
+		}
+		return largestAVX2(&x[0], len(x))
+	}
+	k.screenRows = screenRowsAsm
 	k.residual = func(e, y, c []float32, a float32) float64 {
 		if len(e) == 0 {
 			return 0

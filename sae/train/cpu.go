@@ -86,6 +86,7 @@ type cpu struct {
 	weights []float64 // of the levels in the loss
 	own     int       // the level of the model's K, with prefixes of all latents
 
+	screen  screening
 	workers []worker
 	rows    []rowSums    // per run of rows of the batch
 	latents []latentSums // per run of latents
@@ -121,6 +122,8 @@ type latentSums struct {
 	pull    []float32 // (D): their share of the gradient of b_dec, Σ_l (∂L/∂b_enc[l]) W_enc[l]
 	squares float64   // of their gradients, where the norm of all is asked for
 	dead    int
+
+	screened bool // the screen knows them
 }
 
 // moments is the first and second moment of AdamW for one tensor.
@@ -133,6 +136,8 @@ type worker struct {
 	h, sum        []float32
 	rung          sae.Code
 	sel           vec.Selector
+	screen        vec.Screening
+	missed        int   // rows that could not be screened
 	at            []int // per row of a run: what of its code is decoded
 	list, auxList lists
 	g             []float32 // gradient row of one latent
@@ -153,14 +158,22 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 	b.listDead()
 	k := b.cfg.active(b.steps, b.total)
 	least := float32(0)
-	run := b.forwardRun(n)
+	run, most := b.forwardRun(n), k
 	if b.cfg.Variant == batchTopK {
-		vec.Parallel(b.cfg.Threads, n, run, func(w, lo, hi int) { b.encode(&b.workers[w], batch, lo, hi, max(k, b.model.K)) })
+		most = max(k, b.model.K)
+	}
+	for w := range b.workers {
+		b.workers[w].missed = 0
+	}
+	screened := b.pays(n, most) && b.makeScreen()
+	b.screen.current = screened // else the update leaves it behind
+	if b.cfg.Variant == batchTopK {
+		vec.Parallel(b.cfg.Threads, n, run, func(w, lo, hi int) { b.encode(&b.workers[w], batch, lo, hi, most) })
 		least = b.share(k)
 		vec.Parallel(b.cfg.Threads, n, run, func(w, lo, hi int) { b.decode(&b.workers[w], lo, hi) })
 	} else {
 		vec.Parallel(b.cfg.Threads, n, run, func(w, lo, hi int) {
-			b.encode(&b.workers[w], batch, lo, hi, k)
+			b.encode(&b.workers[w], batch, lo, hi, most)
 			b.decode(&b.workers[w], lo, hi)
 		})
 	}
@@ -169,12 +182,16 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 	if math.IsNaN(res.Loss) || math.IsInf(res.Loss, 0) {
 		return res, fmt.Errorf("train: step %d: %w", b.steps+1, lossError(batch, d, lr))
 	}
+	b.countMissed(n)
 	clip := b.clipping()
 	b.steps++
 	b.follow(least)
 	opt := newAdamW(b.cfg, lr, b.cfg.WeightDecay, b.steps)
 	encOpt := newAdamW(b.cfg, lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps)
 	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], opt, encOpt, clip, lo, hi) })
+	if screened {
+		b.endRenewal()
+	}
 	b.biasGradient()
 	vec.Scale(b.gBdec, clip)
 	opt.Step(b.model.Bdec, b.bdec.m, b.bdec.v, b.gBdec)
@@ -252,19 +269,28 @@ func (b *cpu) encode(w *worker, batch []float32, lo, hi, k int) {
 			addNoise(b.in[i*d:(i+1)*d], b.cfg, b.steps, i)
 		}
 	}
+	if b.screen.current {
+		b.encodeScreened(w, in, lo, k)
+		return
+	}
 	h := w.h[:(hi-lo)*latents]
 	vec.ProductBias(h, in, m.Wenc, m.Benc, d)
 	for i := lo; i < hi; i++ {
 		pre := h[(i-lo)*latents : (i-lo+1)*latents]
-		code := &b.codes[i]
-		code.Latents = w.sel.TopPositive(code.Latents[:0], pre, k)
-		code.Acts = code.Acts[:0]
-		for _, l := range code.Latents {
-			code.Acts = append(code.Acts, pre[l])
-		}
+		b.choose(w, i, pre, k)
 		if len(b.dead) > 0 {
 			b.auxCode(w, i, pre)
 		}
+	}
+}
+
+// choose makes the code of row i, of at most k latents, from its pre-activations.
+func (b *cpu) choose(w *worker, i int, pre []float32, k int) {
+	code := &b.codes[i]
+	code.Latents = w.sel.TopPositive(code.Latents[:0], pre, k)
+	code.Acts = code.Acts[:0]
+	for _, l := range code.Latents {
+		code.Acts = append(code.Acts, pre[l])
 	}
 }
 
@@ -480,6 +506,9 @@ func (b *cpu) update(w *worker, opt, encOpt *vec.AdamW, clip float32, lo, hi int
 		encOpt.Step(m.Wenc[l*d:(l+1)*d], b.enc.m[l*d:], b.enc.v[l*d:], b.clipped(g, clip))
 	})
 	opt.Step(m.Benc[lo:hi], b.benc.m[lo:], b.benc.v[lo:], gB)
+	if b.screen.current {
+		b.latents[lo/latentRun].screened = b.screen.Renew(lo, hi)
+	}
 	b.countIdle(w, lo, hi)
 }
 
@@ -572,6 +601,7 @@ func (b *cpu) Restore(f *safetensors.File) error {
 	for name, t := range b.tensors() {
 		copy(t, read[name])
 	}
+	b.screen = screening{}
 	copy(b.idle, idle)
 	b.steps = int(steps[0])
 	b.threshold = math.Float64frombits(uint64(threshold[0]))

@@ -58,6 +58,7 @@ func (b *cpu) point(latent, row int) {
 	}
 	b.benc.m[latent], b.benc.v[latent] = 0, 0
 	b.idle[latent] = 0
+	b.renewLatent(latent)
 }
 
 // residual is a positive multiple of x̂ - x of a row of the last batch, at the model's K.

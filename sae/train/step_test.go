@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/saedb/saedb/internal/vec"
 	"github.com/saedb/saedb/sae"
 )
 
@@ -176,6 +177,69 @@ func TestStepOfAnyShapeAgreesWithItsTwin(t *testing.T) {
 				if want := ref.step(widen(batch), cfg.LR); math.Abs(res.Loss-want) > 1e-4*want+1e-5 {
 					t.Fatalf("seed %d, %+v, %d threads, step %d: loss %v, its twin says %v", cfg.Seed, s, threads, step, res.Loss, want)
 				}
+			}
+		}
+	}
+}
+
+// TestScreenedStepsHaveTheSameBits: with a screen and without, alone or with others, over new starts and a resume, also where rows miss it.
+func TestScreenedStepsHaveTheSameBits(t *testing.T) {
+	if !vec.Screens() {
+		t.Skip("no kernels for a screen on this path")
+	}
+	for name, cfg := range variants() {
+		cfg.Latents, cfg.K, cfg.Batch, cfg.Revive, cfg.Prefixes = 700, min(cfg.K, 16), 140, 0.3, nil
+		if len(cfg.Levels) > 0 {
+			cfg.Levels, cfg.K = []int{5, 20}, 5
+		}
+		if cfg.KStart > 0 {
+			cfg.KStart = 40 // too many for a screen at first
+		}
+		data := clusters(cfg.Seed, 4*140, 40)
+		for i := range 40 { // a row of zeros has too many candidates
+			data.X[3*40+i] = 0
+		}
+		m, err := Init(cfg, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(threads int, screens bool) (digest [32]byte, screened int) {
+			cfg.Threads = threads
+			backend, err := CPU(cfg, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := backend.(*cpu)
+			for s := range 12 {
+				b.screen.useless = b.screen.useless || !screens
+				if s == 6 {
+					state, err := b.State()
+					if err == nil {
+						err = b.Restore(state)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					b.screen.useless = !screens
+				}
+				x := m.Standardise(nil, data.X[s%4*140*40:(s%4+1)*140*40])
+				if _, err := b.Step(x, cfg.LR); err != nil {
+					t.Fatal(err)
+				}
+				if b.screen.current {
+					screened++
+				}
+			}
+			return b.Model().Digest(), screened
+		}
+		want, none := run(1, false)
+		for threads := 1; threads <= 3; threads++ {
+			got, screened := run(threads, true)
+			if got != want {
+				t.Errorf("%s, seed %d: %d threads with a screen give another model", name, cfg.Seed, threads)
+			}
+			if few := cfg.Variant == ""; few && cfg.AuxK == 0 && screened < 6 || none > 0 {
+				t.Errorf("%s: %d of 12 steps were screened, %d of those that were not to be", name, screened, none)
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/saedb/saedb/internal/vec/gen/turn"
 )
 
 // The strip of AVX2: tiles of stripRows rows of w by 16 of x fill twelve of the sixteen registers with sums.
@@ -95,33 +97,6 @@ func strip() {
 	RET()
 }
 
-// transpose turns eight registers of eight numbers around, with eight more.
-func transpose(a []reg.VecVirtual) []reg.VecVirtual {
-	b := make([]reg.VecVirtual, 8)
-	for i := range b {
-		b[i] = YMM()
-	}
-	for i := range 4 { // pairs of rows: 00 10 01 11 …
-		VUNPCKLPS(a[2*i+1], a[2*i], b[2*i])
-		VUNPCKHPS(a[2*i+1], a[2*i], b[2*i+1])
-	}
-	c := make([]reg.VecVirtual, 8)
-	for i := range 2 { // fours of rows, of columns c and c+4
-		for j := range 2 {
-			c[4*i+2*j], c[4*i+2*j+1] = YMM(), YMM()
-			VSHUFPS(Imm(0x44), b[4*i+2+j], b[4*i+j], c[4*i+2*j])
-			VSHUFPS(Imm(0xee), b[4*i+2+j], b[4*i+j], c[4*i+2*j+1])
-		}
-	}
-	d := make([]reg.VecVirtual, 8)
-	for i := range 4 {
-		d[i], d[i+4] = YMM(), YMM()
-		VPERM2F128(Imm(0x20), c[i+4], c[i], d[i])
-		VPERM2F128(Imm(0x31), c[i+4], c[i], d[i+4])
-	}
-	return d
-}
-
 // turned writes a function that turns sums, (8·eights, lanes), around: eight of its columns become rows of dst, stride apart, and each
 // number has that of bias at its place added.
 func turned() {
@@ -140,7 +115,7 @@ func turned() {
 			a[i] = YMM()
 			VMOVUPS(from(i), a[i])
 		}
-		for i, v := range transpose(a) {
+		for i, v := range turn.Eight(a) {
 			VADDPS(Mem{Base: bias}, v, v)
 			VMOVUPS(v, to(i))
 		}
@@ -224,7 +199,7 @@ func packed() {
 			a[i] = YMM()
 			VMOVUPS(from(i), a[i])
 		}
-		for i, v := range transpose(a) {
+		for i, v := range turn.Eight(a) {
 			VMOVUPS(v, to(i))
 		}
 		ADDQ(U32(32), x)
@@ -281,7 +256,7 @@ func column() {
 			VMOVUPS(at(8*half+i), a[i])
 		}
 		b := YMM()
-		for i, v := range transpose(a) {
+		for i, v := range turn.Eight(a) {
 			VBROADCASTSS(Mem{Base: x, Disp: 4 * i}, b)
 			VFMADD231PS(v, b, s)
 		}

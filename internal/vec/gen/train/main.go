@@ -7,6 +7,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/saedb/saedb/internal/vec/gen/turn"
 )
 
 // lanes is how many numbers a register holds.
@@ -33,6 +35,8 @@ func main() {
 	squares()
 	residual()
 	adamW()
+	largest()
+	screenRows()
 	Generate()
 }
 
@@ -410,5 +414,85 @@ func adamW() {
 			store(x, p, mask)
 		}
 	})
+	end()
+}
+
+func largest() {
+	columns, at := begin("largestAVX2", "func(x *float32, columns int) float32", "is the largest absolute number of x", "x")
+	sign, most := YMM(), zeros(4)
+	VPCMPEQD(sign, sign, sign)
+	VPSRLD(Imm(1), sign, sign)
+	sweep(columns, len(most), at, func(n int, mask reg.VecVirtual) {
+		for i := range n {
+			x := YMM()
+			load(Mem{Base: at[0], Disp: 32 * i}, x, mask)
+			VANDPS(sign, x, x)
+			VMAXPS(most[i], x, most[i]) // of a NaN and a number the number: NaN is found by the norm
+		}
+	})
+	VMAXPS(most[1], most[0], most[0])
+	VMAXPS(most[3], most[2], most[2])
+	VMAXPS(most[2], most[0], most[0])
+	high, x := XMM(), XMM()
+	VEXTRACTF128(Imm(1), most[0], high)
+	VMAXPS(high, most[0].AsX(), x)
+	VMOVHLPS(x, x, high)
+	VMAXPS(high, x, x)
+	VMOVSHDUP(x, high)
+	VMAXSS(high, x, x)
+	Store(x, ReturnIndex(0))
+	end()
+}
+
+// screenRows makes the integers of eight rows, eight columns at a time, turns them around and lays them as a Screen has them: of each four
+// columns first 1 and 3 of each row beside each other, then 0 and 2.
+func screenRows() {
+	TEXT("screenRowsAVX2", NOSPLIT, "func(dst *int16, x, scales *float32, cross *int32, stride, eights int)")
+	Pragma("noescape")
+	Doc("screenRowsAVX2 lays the integers of 8 rows of x for a Screen, and sums the products of neighbouring columns; see gen/train.")
+	dst := Load(Param("dst"), GP64())
+	x := Load(Param("x"), GP64())
+	scales := Load(Param("scales"), GP64())
+	cross := Load(Param("cross"), GP64())
+	stride := Load(Param("stride"), GP64())
+	eights := Load(Param("eights"), GP64())
+	SHLQ(Imm(2), stride)
+	three, fourth := GP64(), GP64()
+	LEAQ(Mem{Base: stride, Index: stride, Scale: 2}, three)
+	sum := zeros(1)[0]
+	Label("block")
+	LEAQ(Mem{Base: x, Index: stride, Scale: 4}, fourth)
+	a := make([]reg.VecVirtual, lanes)
+	for i := range a {
+		m := Mem{Base: []reg.Register{x, fourth}[i/4]}
+		switch i % 4 {
+		case 1, 2:
+			m.Index, m.Scale = stride, uint8(i%4)
+		case 3:
+			m.Index, m.Scale = three, 1
+		}
+		a[i] = YMM()
+		VBROADCASTSS(Mem{Base: scales, Disp: 4 * i}, a[i])
+		VMULPS(m, a[i], a[i])
+		VCVTPS2DQ(a[i], a[i])
+	}
+	columns := turn.Eight(a)
+	for q := range 2 {
+		pair := func(low, high reg.VecVirtual) reg.VecVirtual {
+			VPSLLD(Imm(16), high, high)
+			VPBLENDW(Imm(0xaa), high, low, low)
+			return low
+		}
+		even, odd := pair(columns[4*q], columns[4*q+2]), pair(columns[4*q+1], columns[4*q+3])
+		VMOVDQU(odd, Mem{Base: dst, Disp: 128 * q})
+		VMOVDQU(even, Mem{Base: dst, Disp: 128*q + 64})
+		VPMADDWD(even, odd, odd)
+		VPADDD(odd, sum, sum)
+	}
+	ADDQ(U32(256), dst)
+	ADDQ(U32(32), x)
+	DECQ(eights)
+	JNZ(LabelRef("block"))
+	VMOVDQU(sum, Mem{Base: cross})
 	end()
 }
