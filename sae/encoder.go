@@ -32,7 +32,7 @@ const (
 	// as it saves.
 	screenLatents = 512
 	screenWidth   = 32
-	screenDensity = 16
+	screenDensity = 64
 
 	// screenRows is from how many rows on a screen pays.
 	screenRows = 512

@@ -16,7 +16,7 @@ func TestEncoderIsEncodeBitForBit(t *testing.T) {
 		"plain":          plain(),
 		"odd shape":      tiny(21, 131, 515, 1),
 		"many active":    tiny(22, 40, 520, 300),
-		"a threshold":    with(plain(), func(m *Model) { m.Threshold, m.K = 20, 64 }),
+		"a threshold":    with(plain(), func(m *Model) { m.Threshold, m.K = 20, 16 }),
 		"no latent wins": with(plain(), func(m *Model) { m.Threshold = 1e6 }),
 		"a relu model":   with(plain(), func(m *Model) { m.K = m.M }),
 		"like latents":   with(plain(), func(m *Model) { copy(m.Wenc, slices.Repeat(m.Wenc[:m.D], m.M)); clear(m.Benc) }),
@@ -59,7 +59,7 @@ func with(m *Model, change func(m *Model)) *Model {
 }
 
 func TestEncodeBatchOfManyIsEncode(t *testing.T) {
-	m := tiny(23, 32, 512, 9)
+	m := tiny(23, 32, 512, 8)
 	x := rows(23, screenRows, m.D)
 	for i, c := range m.EncodeBatch(nil, x, 2) {
 		if want := m.Encode(Code{}, x[i*m.D:(i+1)*m.D]); !sameCode(c, want) {

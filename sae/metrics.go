@@ -108,11 +108,12 @@ const measureRows = 1024
 // goroutines and adds them to t, in order.
 func (t *Meter) Measure(m *Model, x []float32, threads int) {
 	m.mustRows(x)
+	e := NewEncoder(m)
 	var codes []Code
 	recon := make([]float32, measureRows*m.D)
 	for len(x) > 0 {
 		n := min(measureRows, len(x)/m.D)
-		codes = m.EncodeBatch(codes, x[:n*m.D], threads)
+		codes = e.EncodeBatch(codes, x[:n*m.D], threads)
 		vec.Parallel(threads, n, encodeRows, func(_, lo, hi int) {
 			for i := lo; i < hi; i++ {
 				m.Decode(recon[i*m.D:i*m.D], codes[i])

@@ -131,10 +131,11 @@ func idsOnly(id, text string) (string, error) {
 // until the next.
 func eachCode(m *sae.Model, rows *rowSet, f func(sae.Code)) {
 	const window = 1024
+	e := sae.NewEncoder(m)
 	var codes []sae.Code
 	for from := 0; from < rows.Len(); from += window {
 		to := min(rows.Len(), from+window)
-		codes = m.EncodeBatch(codes, rows.X[from*m.D:to*m.D], maxThreads())
+		codes = e.EncodeBatch(codes, rows.X[from*m.D:to*m.D], maxThreads())
 		for _, c := range codes {
 			f(c)
 		}

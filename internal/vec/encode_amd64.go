@@ -22,7 +22,7 @@ func quantiseAVX2(dst *int16, src *float32, n int, scale float32) int32
 // screenAVX2 is tiles calls of screenGo for 4 rows of x with 16 of w each, and fetches the 16 after these; see gen/encode.
 //
 //go:noescape
-func screenAVX2(u *float32, x *int16, w *int16, next *int16, stride int, quads int, tiles int, own *int32, cross *int32, step *float32, slack *float32, scale *float32, norm *float32, bias *float32)
+func screenAVX2(u *float32, x *int16, w *int16, next *int16, stride int, quads int, tiles int, own *int32, cross *int32, step *float32, slack *float32, scale *float32, norm *float32, bias *float32, cut *float32, marks *uint16)
 
 // rescoreFourAVX2 is four calls of rescoreAVX2 for 128 columns each, and fetches the same columns of the next rows; see gen/encode.
 //

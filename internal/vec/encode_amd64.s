@@ -461,9 +461,9 @@ sixteen_end:
 	VZEROUPPER
 	RET
 
-// func screenAVX2(u *float32, x *int16, w *int16, next *int16, stride int, quads int, tiles int, own *int32, cross *int32, step *float32, slack *float32, scale *float32, norm *float32, bias *float32)
+// func screenAVX2(u *float32, x *int16, w *int16, next *int16, stride int, quads int, tiles int, own *int32, cross *int32, step *float32, slack *float32, scale *float32, norm *float32, bias *float32, cut *float32, marks *uint16)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·screenAVX2(SB), NOSPLIT, $0-112
+TEXT ·screenAVX2(SB), NOSPLIT, $0-128
 	MOVQ u+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ next+24(FP), DX
@@ -682,6 +682,16 @@ one_end:
 	MOVQ         scale+88(FP), R9
 	VFMADD132PS  32(R9), Y15, Y8
 	VMOVUPS      Y8, 32(AX)
+	MOVQ         cut+112(FP), R9
+	VBROADCASTSS (R9)(R8*1), Y14
+	VCMPPS       $0x1d, Y14, Y2, Y2
+	VCMPPS       $0x1d, Y14, Y8, Y8
+	VMOVMSKPS    Y2, R10
+	VMOVMSKPS    Y8, R9
+	SHLL         $0x08, R9
+	ORL          R9, R10
+	MOVQ         marks+120(FP), R9
+	MOVW         R10, (R9)(R8*8)
 	ADDQ         BX, AX
 	MOVQ         own+56(FP), R9
 	VPBROADCASTD 4(R9)(R8*1), Y14
@@ -713,6 +723,16 @@ one_end:
 	MOVQ         scale+88(FP), R9
 	VFMADD132PS  32(R9), Y15, Y9
 	VMOVUPS      Y9, 32(AX)
+	MOVQ         cut+112(FP), R9
+	VBROADCASTSS 4(R9)(R8*1), Y14
+	VCMPPS       $0x1d, Y14, Y3, Y3
+	VCMPPS       $0x1d, Y14, Y9, Y9
+	VMOVMSKPS    Y3, R10
+	VMOVMSKPS    Y9, R9
+	SHLL         $0x08, R9
+	ORL          R9, R10
+	MOVQ         marks+120(FP), R9
+	MOVW         R10, 32(R9)(R8*8)
 	ADDQ         BX, AX
 	MOVQ         own+56(FP), R9
 	VPBROADCASTD 8(R9)(R8*1), Y14
@@ -744,6 +764,16 @@ one_end:
 	MOVQ         scale+88(FP), R9
 	VFMADD132PS  32(R9), Y15, Y10
 	VMOVUPS      Y10, 32(AX)
+	MOVQ         cut+112(FP), R9
+	VBROADCASTSS 8(R9)(R8*1), Y14
+	VCMPPS       $0x1d, Y14, Y4, Y4
+	VCMPPS       $0x1d, Y14, Y10, Y10
+	VMOVMSKPS    Y4, R10
+	VMOVMSKPS    Y10, R9
+	SHLL         $0x08, R9
+	ORL          R9, R10
+	MOVQ         marks+120(FP), R9
+	MOVW         R10, 64(R9)(R8*8)
 	ADDQ         BX, AX
 	MOVQ         own+56(FP), R9
 	VPBROADCASTD 12(R9)(R8*1), Y14
@@ -775,6 +805,16 @@ one_end:
 	MOVQ         scale+88(FP), R9
 	VFMADD132PS  32(R9), Y15, Y11
 	VMOVUPS      Y11, 32(AX)
+	MOVQ         cut+112(FP), R9
+	VBROADCASTSS 12(R9)(R8*1), Y14
+	VCMPPS       $0x1d, Y14, Y5, Y5
+	VCMPPS       $0x1d, Y14, Y11, Y11
+	VMOVMSKPS    Y5, R10
+	VMOVMSKPS    Y11, R9
+	SHLL         $0x08, R9
+	ORL          R9, R10
+	MOVQ         marks+120(FP), R9
+	MOVW         R10, 96(R9)(R8*8)
 	ADDQ         BX, AX
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000001, SI

@@ -16,7 +16,7 @@ type kernels struct {
 
 	screens  bool // whether a Screen is worth it
 	quantise func(dst []int16, src []float32, scale float32) int32
-	screen   func(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32)
+	screen   func(t *strip)
 	rescore  func(dst, x, w []float32, index, next []uint32)
 
 	fromF16, fromBF16 func(dst []float32, src []byte)

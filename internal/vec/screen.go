@@ -2,6 +2,7 @@ package vec
 
 import (
 	"math"
+	"math/bits"
 )
 
 // Screen finds the k largest entries of each row of x·wᵀ + bias without computing all of them exactly. It holds w in integers of 16 bits,
@@ -31,10 +32,11 @@ type Screen struct {
 }
 
 const (
-	screenRows  = 4   // of x in a tile
-	screenGroup = 16  // rows of w in a tile
-	screenBlock = 256 // rows of w between two looks at what survives
-	screenPanel = 128 // rows of x sent past a block: their integers and their bounds stay in L2
+	screenRows   = 4                          // of x in a tile
+	screenGroup  = 16                         // rows of w in a tile
+	screenGroups = 16                         // groups between two looks at what survives
+	screenBlock  = screenGroup * screenGroups // the rows of w in them
+	screenPanel  = 128                        // rows of x sent past a block: their integers and their bounds stay in L2
 
 	screenStride = screenBlock + 16 // between rows of bounds, so that they do not all meet in the same lines of L1
 
@@ -182,7 +184,10 @@ type Screening struct {
 	q            []int16   // (rows, 4·quads): x in integers
 	own          []int32   // (rows) of x: the products of neighbouring columns, which screen adds too much
 	step, length []float32 // (rows) of x: what 1 stands for; length times slack
+	cut          []float32 // (rows) what a bound must reach
 	u            []float32 // (rows, screenStride): bounds of a block
+	marks        []uint16  // (rows, screenGroups): which of them reach it
+	strip        strip     // under work: here since what a kernel is handed would otherwise be allocated for each
 	found        []candidates
 	low          []float32
 	at           []uint32
@@ -194,8 +199,7 @@ type candidates struct {
 	index []uint32
 	value []float32
 	n     int
-	cut   float32 // what a bound must reach
-	off   bool    // too many, or numbers without bounds: the row is not screened
+	off   bool // too many, or numbers without bounds: the row is not screened
 }
 
 // Top calls found for each row of x, (n,d), by ascending row, with the entries of x·wᵀ + bias that are above least and may be among the k
@@ -244,7 +248,8 @@ func (a *Screening) begin(s *Screen, by *kernels, x []float32, k int, least floa
 	floor := math.Nextafter32(least, float32(math.Inf(1)))
 	for i := range padded {
 		c := &a.found[i]
-		c.n, c.cut, c.off = 0, floor, true
+		c.n, c.off = 0, true
+		a.cut[i] = float32(math.Inf(1))
 		a.own[i], a.step[i], a.length[i] = 0, 0, 0
 		q := a.q[i*4*s.quads:][:4*s.quads]
 		if i >= n {
@@ -258,7 +263,7 @@ func (a *Screening) begin(s *Screen, by *kernels, x []float32, k int, least floa
 			continue
 		}
 		norm := math.Sqrt(square) * (1 + 1e-3)
-		c.off = false
+		c.off, a.cut[i] = false, floor
 		a.step[i] = float32(norm / screenMost)
 		a.length[i] = up(norm * slack)
 		a.own[i] = by.quantise(q, row, 1/a.step[i])
@@ -272,7 +277,7 @@ func (a *Screening) fit(rows, columns, most int) {
 	}
 	if len(a.step) < rows || len(a.low) < most {
 		rows = max(rows, len(a.step))
-		a.own = make([]int32, rows)
+		a.own, a.cut, a.marks = make([]int32, rows), make([]float32, rows), make([]uint16, rows*screenGroups)
 		a.step, a.length, a.u = make([]float32, rows), make([]float32, rows), make([]float32, rows*screenStride)
 		a.low, a.at = make([]float32, most), make([]uint32, most)
 		a.found = make([]candidates, rows)
@@ -290,19 +295,26 @@ func (a *Screening) bound(s *Screen, by *kernels, n, at int) {
 	size := screenGroup * 4 * s.quads
 	for j := at; j < min(at+screenBlock, s.m); j += screenGroup {
 		w := s.packed[j/screenGroup*size:]
-		by.screen(a.u[j-at:], a.q, w[:size], w[size:], screenStride, s.quads, a.own[:n], s.cross[j:], a.step, a.length, s.step[j:], s.norm[j:], s.upper[j:])
+		a.strip = strip{
+			u: a.u[j-at:], marks: a.marks[(j-at)/screenGroup:], stride: screenStride, quads: s.quads, x: a.q, w: w[:size], next: w[size:],
+			own: a.own[:n], step: a.step, length: a.length, cut: a.cut, cross: s.cross[j:], scale: s.step[j:], norm: s.norm[j:], upper: s.upper[j:],
+		}
+		by.screen(&a.strip)
 	}
 }
 
-// sift adds to the candidates of n rows what survives of a block, and prunes those that have become many.
+// sift adds to the candidates of n rows what is marked of a block, and prunes those that have become many.
 func (a *Screening) sift(s *Screen, by *kernels, n, at, k int) {
-	width := min(screenBlock, len(s.step)-at)
+	groups := min(screenGroups, (len(s.step)-at)/screenGroup)
 	for i := range n {
-		c := &a.found[i]
-		if c.off {
-			continue
+		c, u := &a.found[i], a.u[i*screenStride:][:screenBlock]
+		for g, marks := range a.marks[i*screenGroups:][:groups] {
+			for ; marks != 0; marks &= marks - 1 {
+				j := g*screenGroup + bits.TrailingZeros16(marks)
+				c.index[c.n], c.value[c.n] = uint32(at+j), u[j]
+				c.n++
+			}
 		}
-		c.n += by.survivors(c.index[c.n:], c.value[c.n:], a.u[i*screenStride:][:width], uint32(at), c.cut)
 		if c.n > 2*k+64 {
 			a.thin(s, by, i, k)
 		}
@@ -313,7 +325,7 @@ func (a *Screening) sift(s *Screen, by *kernels, n, at, k int) {
 func (a *Screening) thin(s *Screen, by *kernels, i, k int) {
 	c := &a.found[i]
 	kth, _ := a.sel.kth(by, c.value[:c.n], k)
-	c.raise(by, a, kth-twice(a.length[i]*s.longest+s.farthest))
+	a.raise(by, i, kth-twice(a.length[i]*s.longest+s.farthest))
 	if c.n > 2*k+64 {
 		a.settle(s, by, i, k)
 	}
@@ -331,20 +343,21 @@ func (a *Screening) settle(s *Screen, by *kernels, i, k int) {
 		low[j] = c.value[j] - twice(a.length[i]*s.norm[l]+max(b, -b)*screenBias)
 	}
 	kth, _ := a.sel.kth(by, low, k)
-	c.raise(by, a, kth)
+	a.raise(by, i, kth)
 	if c.n > tooMany(k) {
-		c.n, c.off = 0, true
+		c.n, c.off, a.cut[i] = 0, true, float32(math.Inf(1))
 	}
 }
 
 // twice is how far below its bound a value may be, if the bound may be slack above what it bounds; rounded up.
 func twice(slack float32) float32 { return (2 + 1e-5) * slack }
 
-// raise drops the candidates whose bounds are below cut.
-func (c *candidates) raise(by *kernels, a *Screening, cut float32) {
-	c.cut = max(c.cut, cut)
+// raise drops the candidates of row i whose bounds are below cut.
+func (a *Screening) raise(by *kernels, i int, cut float32) {
+	c := &a.found[i]
+	a.cut[i] = max(a.cut[i], cut)
 	at := a.at[:c.n]
-	c.n = by.survivors(at, c.value[:c.n], c.value[:c.n], 0, c.cut) // in place
+	c.n = by.survivors(at, c.value[:c.n], c.value[:c.n], 0, a.cut[i]) // in place
 	for j, from := range at[:c.n] {
 		c.index[j] = c.index[from]
 	}
@@ -364,21 +377,43 @@ func quantiseGo(dst []int16, src []float32, scale float32) int32 {
 	return sum
 }
 
-// screenGo computes the bounds of rows of x, quads·4 integers each and as many as own has, a multiple of 4, with a group of w. The rows of u
-// are stride apart. own, step and length are those of the rows of x; cross, scale, norm and upper those of the rows of w. The group next
-// comes after this one: a kernel may fetch it from memory meanwhile.
-func screenGo(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32) {
-	for i := range own {
+// strip is what a call of screen works on: rows of x, a multiple of 4, with a group of w.
+type strip struct {
+	u      []float32 // the bounds to compute; rows are stride apart
+	marks  []uint16  // to be computed: for each row of x, screenGroups apart, the rows of w whose bounds are at least cut
+	stride int
+
+	quads  int
+	x, w   []int16
+	next   []int16 // the group after this one: a kernel may fetch it from memory meanwhile
+	own    []int32 // of the rows of x, as are
+	step   []float32
+	length []float32
+	cut    []float32
+	cross  []int32 // of the rows of w, as are
+	scale  []float32
+	norm   []float32
+	upper  []float32
+}
+
+// screenGo computes a strip.
+func screenGo(t *strip) {
+	for i := range t.own {
+		t.marks[i*screenGroups] = 0
 		for j := range screenGroup {
-			sum := -own[i] - cross[j]
-			for q := range quads {
-				x, w := x[(i*quads+q)*4:][:4], w[(q*2*screenGroup+j)*2:]
+			sum := -t.own[i] - t.cross[j]
+			for q := range t.quads {
+				x, w := t.x[(i*t.quads+q)*4:][:4], t.w[(q*2*screenGroup+j)*2:]
 				for c := range 2 {
 					sum += int32(x[c]+w[c]) * int32(x[2+c]+w[2*screenGroup+c])
 				}
 			}
-			slack := float32(float64(length[i])*float64(norm[j]) + float64(upper[j]))
-			u[i*stride+j] = float32(float64(float32(sum)*step[i])*float64(scale[j]) + float64(slack))
+			slack := float32(float64(t.length[i])*float64(t.norm[j]) + float64(t.upper[j]))
+			u := float32(float64(float32(sum)*t.step[i])*float64(t.scale[j]) + float64(slack))
+			t.u[i*t.stride+j] = u
+			if u >= t.cut[i] {
+				t.marks[i*screenGroups] |= 1 << j
+			}
 		}
 	}
 }

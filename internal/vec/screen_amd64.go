@@ -9,18 +9,20 @@ func quantiseAsm(dst []int16, src []float32, scale float32) int32 {
 	return sum + quantiseGo(dst[whole:], src[whole:], scale)
 }
 
-func screenAsm(u []float32, x, w, next []int16, stride, quads int, own, cross []int32, step, length, scale, norm, upper []float32) {
-	rows := len(own)
+func screenAsm(t *strip) {
+	rows := len(t.own)
 	if rows == 0 {
 		return
 	}
-	_, _, _ = u[(rows-1)*stride+screenGroup-1], x[rows*4*quads-1], w[screenGroup*4*quads-1]
-	_, _ = step[rows-1], length[rows-1]
-	_, _, _, _ = cross[screenGroup-1], scale[screenGroup-1], norm[screenGroup-1], upper[screenGroup-1]
-	if len(next) == 0 {
-		next = w
+	_, _, _ = t.u[(rows-1)*t.stride+screenGroup-1], t.x[rows*4*t.quads-1], t.w[screenGroup*4*t.quads-1]
+	_, _, _, _ = t.step[rows-1], t.length[rows-1], t.cut[rows-1], t.marks[(rows-1)*screenGroups]
+	_, _, _, _ = t.cross[screenGroup-1], t.scale[screenGroup-1], t.norm[screenGroup-1], t.upper[screenGroup-1]
+	next := t.w
+	if len(t.next) > 0 {
+		next = t.next
 	}
-	screenAVX2(&u[0], &x[0], &w[0], &next[0], stride, quads, rows/screenRows, &own[0], &cross[0], &step[0], &length[0], &scale[0], &norm[0], &upper[0])
+	screenAVX2(&t.u[0], &t.x[0], &t.w[0], &next[0], t.stride, t.quads, rows/screenRows, &t.own[0], &t.cross[0],
+		&t.step[0], &t.length[0], &t.scale[0], &t.norm[0], &t.upper[0], &t.cut[0], &t.marks[0])
 }
 
 // rescoreAsm takes eight rows at a time, of the last ones some twice.

@@ -232,12 +232,31 @@ func TestScreenKernelsAreTheirTwins(t *testing.T) {
 				own[i], cross[i%screenGroup] = r.Int32(), -r.Int32()
 			}
 			step, length, scale, norm, upper := numbers(r, rows), numbers(r, rows), numbers(r, 16), numbers(r, 16), numbers(r, 16)
-			got, want := make([]float32, rows*stride), make([]float32, rows*stride)
-			k.screen(got, x[1:], w, integers(tiles%2*len(w)), stride, quads, own, cross, step, length, scale, norm, upper)
-			screenGo(want, x[1:], w, nil, stride, quads, own, cross, step, length, scale, norm, upper)
+			cut := numbers(r, rows)
+			with := func(screen func(*strip)) ([]float32, []uint16) {
+				u, marks := make([]float32, rows*stride), make([]uint16, rows*screenGroups)
+				screen(&strip{
+					u: u, marks: marks[3:], stride: stride, quads: quads, x: x[1:], w: w, next: integers(tiles % 2 * len(w)),
+					own: own, step: step, length: length, cut: cut, cross: cross, scale: scale, norm: norm, upper: upper,
+				})
+				return u, marks
+			}
+			got, marks := with(k.screen)
+			want, _ := with(screenGo)
 			for i, v := range want {
 				if !near(got[i], float64(v), 1e-6*math.Abs(float64(v))+1e-6) {
 					t.Fatalf("%s, seed %d: %d columns: bound %d is %v, want %v", k.path, seed, 4*quads, i, got[i], v)
+				}
+			}
+			for i, m := range marks {
+				want, row := uint16(0), i/screenGroups
+				for j := range screenGroup {
+					if i%screenGroups == 3 && got[row*stride+j] >= cut[row] { // the strip was the fourth group
+						want |= 1 << j
+					}
+				}
+				if m != want {
+					t.Fatalf("%s, seed %d: %d columns: marks %d are %b, want %b", k.path, seed, 4*quads, i, m, want)
 				}
 			}
 		}

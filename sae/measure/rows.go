@@ -21,10 +21,11 @@ func Spread(n, limit int) []int {
 
 // Codes encodes the rows of x, (n,m.D) row-major.
 func Codes(m *sae.Model, x []float32, threads int) []sae.Code {
+	e := sae.NewEncoder(m)
 	codes := make([]sae.Code, 0, len(x)/m.D)
 	for len(x) > 0 {
 		n := min(window, len(x)/m.D)
-		codes = append(codes, m.EncodeBatch(nil, x[:n*m.D], threads)...)
+		codes = append(codes, e.EncodeBatch(nil, x[:n*m.D], threads)...)
 		x = x[n*m.D:]
 	}
 	return codes

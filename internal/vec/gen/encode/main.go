@@ -227,7 +227,7 @@ func quantise() {
 // is subtracted. It costs two additions, which have ports of their own: plain products and their sums compete for two of the four.
 func screen() {
 	const rows, unroll = 4, 2
-	function("screenAVX2", "func(u *float32, x, w, next *int16, stride, quads, tiles int, own, cross *int32, step, slack, scale, norm, bias *float32)",
+	function("screenAVX2", "func(u *float32, x, w, next *int16, stride, quads, tiles int, own, cross *int32, step, slack, scale, norm, bias, cut *float32, marks *uint16)",
 		"screenAVX2 is tiles calls of screenGo for 4 rows of x with 16 of w each, and fetches the 16 after these; see gen/encode.")
 	u, x, next, stride, tiles := pointer("u"), pointer("x"), pointer("next"), pointer("stride"), pointer("tiles")
 	SHLQ(U8(2), stride)
@@ -300,7 +300,7 @@ func screen() {
 		LEAQ(Mem{Base: x, Index: row, Scale: 2}, x) // of the four rows one is done
 		ADDQ(row, x)
 
-		p, q := GP64(), GP64()
+		p, q, set, high := GP64(), GP64(), GP64(), GP64()
 		side := func(name string, r int) Mem { // a number of row r of x
 			Load(Param(name), p)
 			return Mem{Base: p, Index: at, Scale: 1, Disp: 4 * r}
@@ -324,6 +324,16 @@ func screen() {
 				VFMADD132PS(beside("scale"), b, s)
 				VMOVUPS(s, Mem{Base: u, Disp: 32 * i})
 			}
+			VBROADCASTSS(side("cut", r), a)
+			for i := range 2 {
+				VCMPPS(U8(atLeast), a, sums[r][i], sums[r][i])
+			}
+			VMOVMSKPS(sums[r][0], set.As32())
+			VMOVMSKPS(sums[r][1], high.As32())
+			SHLL(U8(8), high.As32())
+			ORL(high.As32(), set.As32())
+			Load(Param("marks"), p)
+			MOVW(set.As16(), Mem{Base: p, Index: at, Scale: 8, Disp: 32 * r})
 			ADDQ(stride, u)
 		}
 		ADDQ(U32(4*rows), at)
