@@ -68,6 +68,16 @@ type Operand struct {
 	Arg      Name       // of image, file, url, text and vector
 	Mean     []*Operand // of mean
 	Concepts []Weighted // of concepts
+	Edits    []Edit     // of its code, in order
+}
+
+// An Edit changes the activation of one thing in a code: exactly one of Concept and Latent.
+type Edit struct {
+	Span
+	Concept *Name
+	Latent  *Name
+	Scale   bool    // it becomes X times what it was; otherwise X
+	X       float64 // not negative where it is a scale
 }
 
 // Weighted is a concept with a weight, 1 where Weight is nil.

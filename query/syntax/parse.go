@@ -262,8 +262,43 @@ func (p *parser) parseOperand() *Operand {
 	default:
 		o.Arg = p.parseText()
 	}
+	if p.acceptSign("(") {
+		o.Edits = append(o.Edits, p.parseEdit())
+		for p.acceptSign(",") {
+			o.Edits = append(o.Edits, p.parseEdit())
+		}
+		p.expectSign(")")
+	}
 	o.Span = p.from(start)
 	return o
+}
+
+func (p *parser) parseEdit() Edit {
+	p.count()
+	start := p.tok.Start
+	e := Edit{Scale: p.tok.kind == kindNumber}
+	if e.Scale {
+		e.X = p.parseUnsigned()
+		p.expectSign("*")
+	}
+	e.Concept, e.Latent = p.parseTarget("a concept to change")
+	if !e.Scale {
+		p.expectSign("=")
+		e.X = p.parseNumber()
+	}
+	e.Span = p.from(start)
+	return e
+}
+
+// parseTarget reads the name of a concept, or the number of a latent.
+func (p *parser) parseTarget(what string) (concept, latent *Name) {
+	if p.accept("latent") {
+		name := p.parseName("the number of a latent")
+		return nil, &name
+	}
+	p.accept("concept")
+	name := p.parseName(what)
+	return &name, nil
 }
 
 func (p *parser) parseWeighted() Weighted {
@@ -281,16 +316,10 @@ func (p *parser) parseSteer() Steer {
 		s.Scale = &x
 		p.expectSign("*")
 	}
-	switch {
-	case p.atOperand():
+	if p.atOperand() {
 		s.Operand = p.parseOperand()
-	case p.accept("latent"):
-		name := p.parseName("the number of a latent")
-		s.Latent = &name
-	default:
-		p.accept("concept")
-		name := p.parseName("a concept to steer by")
-		s.Concept = &name
+	} else {
+		s.Concept, s.Latent = p.parseTarget("a concept to steer by")
 	}
 	s.Span = p.from(start)
 	return s

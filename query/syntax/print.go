@@ -77,7 +77,35 @@ func (n *Near) write(p *printer) {
 	}
 }
 
+// text writes the operand with its edits.
 func (o *Operand) text() string {
+	if len(o.Edits) == 0 {
+		return o.plain()
+	}
+	edits := make([]string, len(o.Edits))
+	for i, e := range o.Edits {
+		edits[i] = e.text()
+	}
+	return o.plain() + " (" + strings.Join(edits, ", ") + ")"
+}
+
+func (e Edit) text() string {
+	if e.Scale {
+		return number(e.X) + "*" + targetText(e.Concept, e.Latent)
+	}
+	return targetText(e.Concept, e.Latent) + " = " + number(e.X)
+}
+
+// targetText writes the name of a concept or the number of a latent.
+func targetText(concept, latent *Name) string {
+	if latent != nil {
+		return "latent " + latent.text()
+	}
+	return "concept " + concept.text()
+}
+
+// plain writes the operand without its edits.
+func (o *Operand) plain() string {
 	var args []string
 	switch o.Kind {
 	case OperandImage:
@@ -108,13 +136,10 @@ func (s Steer) text() string {
 	if s.Scale != nil {
 		sign += number(*s.Scale) + "*"
 	}
-	switch {
-	case s.Operand != nil:
+	if s.Operand != nil {
 		return sign + s.Operand.text()
-	case s.Latent != nil:
-		return sign + "latent " + s.Latent.text()
 	}
-	return sign + "concept " + s.Concept.text()
+	return sign + targetText(s.Concept, s.Latent)
 }
 
 // How tightly an expression binds; what binds less than its place asks for goes
