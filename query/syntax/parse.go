@@ -23,18 +23,22 @@ func Parse(text string) (q *Query, err error) {
 	if at := invalidUTF8(text); at >= 0 {
 		return nil, &Error{Offset: at, Msg: "the query is not UTF-8 here"}
 	}
-	defer func() {
-		switch bad := recover().(type) {
-		case nil:
-		case *Error:
-			q, err = nil, bad
-		default:
-			panic(bad)
-		}
-	}()
+	defer recoverError(func(bad *Error) { q, err = nil, bad })
 	p := &parser{scan: scanner{text: text}}
+	p.wants.Words = make([]string, 0, 64)
 	p.advance()
 	return p.parseQuery(), nil
+}
+
+// recoverError hands on the *Error that fail ended a parse with; it is to be deferred.
+func recoverError(f func(*Error)) {
+	switch bad := recover().(type) {
+	case nil:
+	case *Error:
+		f(bad)
+	default:
+		panic(bad)
+	}
 }
 
 // invalidUTF8 returns the offset of the first byte that is no UTF-8, or -1.
@@ -58,17 +62,22 @@ type parser struct {
 	last  int   // where the token before it ended
 	depth int
 	terms int
+
+	listing Listing // whose fields are named now; empty: those of images
+
+	// wants is what was looked for at the next token: what an error may suggest, and what may complete the text.
+	wants Wants
 }
 
-func (p *parser) advance() {
-	p.last = p.tok.End
-	p.tok = p.scan.next()
-}
+func (p *parser) advance() { p.step(p.scan.next) }
 
 // advanceGlob is advance where a pattern may follow.
-func (p *parser) advanceGlob() {
+func (p *parser) advanceGlob() { p.step(p.scan.nextGlob) }
+
+func (p *parser) step(next func() token) {
 	p.last = p.tok.End
-	p.tok = p.scan.nextGlob()
+	p.tok = next()
+	p.wants = Wants{Words: p.wants.Words[:0]}
 }
 
 // from is the span from start to the end of the token read last.
@@ -76,6 +85,12 @@ func (p *parser) from(start int) Span { return Span{start, p.last} }
 
 // at reports whether the next token is one of some keywords.
 func (p *parser) at(keywords ...string) bool {
+	p.wants.Words = append(p.wants.Words, keywords...)
+	return p.isAt(keywords...)
+}
+
+// isAt is at for words that are not wanted here.
+func (p *parser) isAt(keywords ...string) bool {
 	if p.tok.kind != kindWord {
 		return false
 	}
@@ -124,7 +139,44 @@ func (p *parser) expectSign(sign string) {
 
 // failHere ends the parse: something else was expected at the next token.
 func (p *parser) failHere(expected string) {
-	fail(p.tok.Start, "", "expected %s, found %s", expected, p.tok.describe())
+	fail(p.tok.Start, p.rightSpelling(), "expected %s, found %s", expected, p.tok.describe())
+}
+
+// rightSpelling is the hint that the next token may be one of the words or signs that are wanted here, written wrong.
+func (p *parser) rightSpelling() string {
+	switch p.tok.kind {
+	case kindWord:
+		return didYouMean(p.tok.text, p.wants.Words)
+	case kindSign:
+		return p.signHint()
+	}
+	return ""
+}
+
+// didYouMean is the hint that a word may be one of some others; empty where none is like it.
+func didYouMean(word string, others []string) string {
+	if near := Nearest(word, others); len(near) > 0 {
+		return "did you mean " + JoinOr(near) + "?"
+	}
+	return ""
+}
+
+// signHint is what to write for signs that other languages have.
+func (p *parser) signHint() string {
+	if p.tok.Start == 0 || p.last != p.tok.Start {
+		return ""
+	}
+	switch p.scan.text[p.tok.Start-1 : p.tok.End] {
+	case "==":
+		return `write one "="`
+	case "=<":
+		return `write "<="`
+	case "=>":
+		return `write ">="`
+	case "<>":
+		return `write "!="`
+	}
+	return ""
 }
 
 // nest enters one level of depth; the caller leaves it with p.depth--.
@@ -148,31 +200,74 @@ func (p *parser) parseQuery() *Query {
 	q.Stmt = p.parseStmt()
 	p.acceptSign(";")
 	if p.tok.kind != kindEOF {
-		p.failTrailing()
+		p.failTrailing(q)
 	}
 	q.Span = p.from(start)
 	return q
 }
 
 // failTrailing says what to do about text behind a complete query.
-func (p *parser) failTrailing() {
-	hint := `join conditions with "and" or "or"`
+func (p *parser) failTrailing(q *Query) {
+	p.failMisspelt(q)
+	hint := p.rightSpelling()
 	switch {
-	case p.at("limit"):
+	case p.isAt("limit"):
 		hint = `write "top" for "limit"`
-	case p.at("where"):
+	case p.isAt("where"):
 		hint = `"where" follows near, count and listings; after a condition, write "and"`
+	case p.atSign("*"):
+		hint = `a pattern follows "~": concept ~ sea*`
 	case p.atSign("+"), p.atSign("-"):
 		hint = "only near takes + and -"
 	case p.atSign("("), p.atSign(")"):
 		hint = "parentheses come in pairs"
+	case hint == "":
+		hint = p.joinHint(q)
 	}
 	fail(p.tok.Start, hint, "expected the end or a tail such as top, found %s", p.tok.describe())
+}
+
+// joinHint says how what follows a query may have been meant to belong to it.
+func (p *parser) joinHint(q *Query) string {
+	f, isFind := q.Stmt.(*Find)
+	l, isList := q.Stmt.(*List)
+	c, isCount := q.Stmt.(*Count)
+	switch {
+	case isFind && f.Where == nil && f.Near != nil, isList && l.Where == nil:
+		return `conditions follow "where"`
+	case !(isFind && f.Where != nil || isList || isCount && c.Where != nil):
+		return ""
+	case p.tok.kind == kindWord:
+		return `join conditions with "and" or "or"; put a name of several words in quotes`
+	}
+	return `join conditions with "and" or "or"`
+}
+
+// failMisspelt fails where a query is one lone field with more behind it, and that word is like one that begins a statement.
+func (p *parser) failMisspelt(q *Query) {
+	f, isFind := q.Stmt.(*Find)
+	if !isFind {
+		return
+	}
+	m, isMeta := f.Where.(*Meta)
+	if !isMeta || m.Op != True || len(f.Tails) > 0 || m.End != p.last {
+		return
+	}
+	if hint := didYouMean(m.Field.Name, beginnings); hint != "" {
+		fail(m.Start, hint, "expected a statement or a condition, found %q", m.Field.Name)
+	}
+}
+
+// beginnings are the words that begin a statement or a condition.
+var beginnings = []string{
+	"plan", "find", "near", "all", "explain", "concepts", "latents", "clusters", "fields", "images", "count", "describe", "concept", "latent", "exists", "not",
 }
 
 func (p *parser) parseStmt() Stmt {
 	switch {
 	case p.tok.kind == kindEOF:
+		p.at(beginnings...)
+		p.want(AField)
 		fail(p.tok.Start, "for example: concept = dog top 10", "the query is empty")
 	case p.at("explain"):
 		return p.parseExplain()
@@ -242,7 +337,7 @@ func (p *parser) parseOperand() *Operand {
 	p.advance()
 	switch o.Kind {
 	case OperandImage:
-		o.Arg = p.parseName("the id of an image")
+		o.Arg = p.parseName(AnImage)
 	case OperandMean:
 		p.nest()
 		p.expectSign("(")
@@ -281,7 +376,7 @@ func (p *parser) parseEdit() Edit {
 		e.X = p.parseUnsigned()
 		p.expectSign("*")
 	}
-	e.Concept, e.Latent = p.parseTarget("a concept to change")
+	e.Concept, e.Latent = p.parseTarget()
 	if !e.Scale {
 		p.expectSign("=")
 		e.X = p.parseNumber()
@@ -291,19 +386,19 @@ func (p *parser) parseEdit() Edit {
 }
 
 // parseTarget reads the name of a concept, or the number of a latent.
-func (p *parser) parseTarget(what string) (concept, latent *Name) {
+func (p *parser) parseTarget() (concept, latent *Name) {
 	if p.accept("latent") {
-		name := p.parseName("the number of a latent")
+		name := p.parseName(ALatent)
 		return nil, &name
 	}
 	p.accept("concept")
-	name := p.parseName(what)
+	name := p.parseName(AConcept)
 	return &name, nil
 }
 
 func (p *parser) parseWeighted() Weighted {
 	p.count()
-	return Weighted{Name: p.parseName("the name of a concept"), Weight: p.parseWeight()}
+	return Weighted{Name: p.parseName(AConcept), Weight: p.parseWeight()}
 }
 
 func (p *parser) parseSteer() Steer {
@@ -319,7 +414,7 @@ func (p *parser) parseSteer() Steer {
 	if p.atOperand() {
 		s.Operand = p.parseOperand()
 	} else {
-		s.Concept, s.Latent = p.parseTarget("a concept to steer by")
+		s.Concept, s.Latent = p.parseTarget()
 	}
 	s.Span = p.from(start)
 	return s
@@ -378,11 +473,12 @@ func (p *parser) parsePrim() Expr {
 func (p *parser) parseAct() *Act {
 	start := p.tok.Start
 	a := &Act{Latent: p.at("latent")}
-	what := "the name of a concept"
+	what := AConcept
 	if a.Latent {
-		what = "the number of a latent"
+		what = ALatent
 	}
 	p.advance()
+	p.wants.Words = append(p.wants.Words, "=", "!=", "~")
 	switch {
 	case p.acceptSign("="):
 		a.Op, a.Names = Eq, []Name{p.parseName(what)}
@@ -412,7 +508,7 @@ func (p *parser) parseIn() Op {
 	return op
 }
 
-func (p *parser) parseNames(what string) []Name {
+func (p *parser) parseNames(what Thing) []Name {
 	p.expectSign("(")
 	names := []Name{p.parseName(what)}
 	for p.acceptSign(",") {
@@ -456,12 +552,15 @@ func (p *parser) parseMeta() *Meta {
 		m.Span = p.from(start)
 		return m
 	}
-	if p.tok.kind != kindWord || isReserved(p.tok.text) {
+	if p.want(AField); p.tok.kind == kindString {
+		fail(p.tok.Start, "write concept = "+Quote(p.tok.text)+", or near text "+Quote(p.tok.text), "expected a condition, found a string")
+	} else if p.tok.kind != kindWord || isReserved(p.tok.text) {
 		p.failHere("a condition")
 	}
 	m.Field = p.parseField()
+	p.wants.Words = append(p.wants.Words, "~")
 	if op, found := p.parseCmp(); found {
-		m.Op, m.Values = op, []Value{p.parseValue()}
+		m.Op, m.Values = op, []Value{p.parseValue(m.Field)}
 		m.Span = p.from(start)
 		return m
 	}
@@ -469,17 +568,17 @@ func (p *parser) parseMeta() *Meta {
 	case p.at("not", "in"):
 		m.Op = p.parseIn()
 		p.expectSign("(")
-		m.Values = append(m.Values, p.parseValue())
+		m.Values = append(m.Values, p.parseValue(m.Field))
 		for p.acceptSign(",") {
 			p.count()
-			m.Values = append(m.Values, p.parseValue())
+			m.Values = append(m.Values, p.parseValue(m.Field))
 		}
 		p.expectSign(")")
 	case p.accept("between"):
 		m.Op = Between
-		low := p.parseValue()
+		low := p.parseValue(m.Field)
 		p.expect("and")
-		m.Values = []Value{low, p.parseValue()}
+		m.Values = []Value{low, p.parseValue(m.Field)}
 	case p.atSign("~"):
 		pattern := p.parseGlob()
 		value := Value{Span: pattern.Span, Text: pattern.Text}
@@ -504,6 +603,7 @@ func isReserved(word string) bool {
 
 // parseCmp reads a comparison if one comes next.
 func (p *parser) parseCmp() (op Op, found bool) {
+	p.wants.Words = append(p.wants.Words, "=", "!=", "<", "<=", ">", ">=")
 	if p.tok.kind != kindSign {
 		return "", false
 	}
@@ -622,6 +722,9 @@ func (p *parser) parseList() *List {
 	start := p.tok.Start
 	l := &List{What: Listing(strings.ToLower(p.tok.text))}
 	p.advance()
+	if l.What != ListImages {
+		p.listing = l.What
+	}
 	if p.at("like") {
 		l.Like, l.LikeText = p.parseLike()
 	}
@@ -675,24 +778,34 @@ func (p *parser) parseDescribe() *Describe {
 	d := &Describe{What: strings.ToLower(p.tok.text)}
 	p.advance()
 	p.count()
-	d.Name = p.parseName("the name of a " + d.What)
+	d.Name = p.parseName(map[string]Thing{"concept": AConcept, "latent": ALatent, "image": AnImage}[d.What])
 	d.Span = p.from(start)
 	return d
 }
 
+// want says that a thing is wanted at the next token.
+func (p *parser) want(what Thing) Thing {
+	p.wants.Thing, p.wants.Listing = what, p.listing
+	return what
+}
+
+// failWant is failHere for a thing.
+func (p *parser) failWant(what Thing) { p.failHere(string(what)) }
+
 // parseName reads a name; what says of which thing.
-func (p *parser) parseName(what string) Name {
+func (p *parser) parseName(what Thing) Name {
+	p.want(what)
 	switch p.tok.kind {
 	case kindWord, kindNumber, kindDate, kindRun, kindString, kindParam:
 		return p.takeName()
 	}
-	p.failHere(what)
+	p.failWant(what)
 	return Name{}
 }
 
 func (p *parser) parseText() Name {
-	if p.tok.kind != kindString && p.tok.kind != kindParam {
-		p.failHere("a string in quotes")
+	if p.want(AText); p.tok.kind != kindString && p.tok.kind != kindParam {
+		p.failWant(AText)
 	}
 	return p.takeName()
 }
@@ -707,11 +820,12 @@ func (p *parser) takeName() Name {
 // parseGlob reads a pattern; the next token is the sign or keyword before it.
 func (p *parser) parseGlob() Name {
 	p.advanceGlob()
+	p.want(APattern)
 	switch p.tok.kind {
 	case kindGlob, kindString, kindParam:
 		return p.takeName()
 	}
-	p.failHere(`a pattern such as sea*`)
+	p.failWant(APattern)
 	return Name{}
 }
 
@@ -722,8 +836,8 @@ func (p *parser) parseField() Field {
 
 // parseFieldName is parseField where any word may name one.
 func (p *parser) parseFieldName() Name {
-	if p.tok.kind != kindWord {
-		p.failHere("the name of a field")
+	if p.want(AField); p.tok.kind != kindWord {
+		p.failWant(AField)
 	}
 	return p.takeName()
 }
@@ -738,7 +852,10 @@ func (p *parser) parseWordOf(words ...string) Name {
 	return n
 }
 
-func (p *parser) parseValue() Value {
+// parseValue reads what a field is compared with.
+func (p *parser) parseValue(of Field) Value {
+	p.want(AValue)
+	p.wants.Field = of.Name
 	v := Value{Span: p.tok.Span, Text: p.tok.text}
 	switch p.tok.kind {
 	case kindString, kindRun:
@@ -754,7 +871,7 @@ func (p *parser) parseValue() Value {
 		v.Kind = ValueParam
 	default:
 		if !p.acceptSign("-") || p.tok.kind != kindNumber {
-			p.failHere("a value")
+			p.failWant(AValue)
 		}
 		v = Value{Span{v.Start, p.tok.End}, ValueNumber, "-" + p.tok.text}
 	}
@@ -771,8 +888,8 @@ func (p *parser) parseNumber() float64 {
 }
 
 func (p *parser) parseUnsigned() float64 {
-	if p.tok.kind != kindNumber {
-		p.failHere("a number")
+	if p.want(ANumber); p.tok.kind != kindNumber {
+		p.failWant(ANumber)
 	}
 	x, err := strconv.ParseFloat(p.tok.text, 64)
 	if err != nil {
@@ -784,12 +901,12 @@ func (p *parser) parseUnsigned() float64 {
 
 // parseInt reads a whole number between low and high; what names it.
 func (p *parser) parseInt(what string, low, high int) int {
-	if p.tok.kind != kindNumber {
-		p.failHere("a whole number")
+	if p.want(AnInt); p.tok.kind != kindNumber {
+		p.failWant(AnInt)
 	}
 	n, err := strconv.Atoi(p.tok.text)
 	if err != nil && strings.ContainsAny(p.tok.text, ".eE") {
-		p.failHere("a whole number")
+		p.failWant(AnInt)
 	}
 	if err != nil || n < low || n > high {
 		fail(p.tok.Start, "", "%s goes from %d to %d, not %s", what, low, high, p.tok.text)

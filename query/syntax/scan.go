@@ -234,7 +234,16 @@ func (s *scanner) scanSign(start int) token {
 	case '=', '(', ')', ',', '+', '-', '*', '%', '^', '~', ';':
 		return s.token(kindSign, start)
 	}
-	fail(start, "put names that hold it in quotes", "%q has no meaning here", r)
+	hint := "put names that hold it in quotes"
+	switch r {
+	case '&':
+		hint = `write "and"`
+	case '|':
+		hint = `write "or"`
+	case '“', '”', '„', '‘', '’', '«', '»', '`':
+		hint = `quotes are " or '`
+	}
+	fail(start, hint, "%q has no meaning here", r)
 	return token{}
 }
 

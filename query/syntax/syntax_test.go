@@ -23,9 +23,11 @@ func cases(t testing.TB, file string) [][]string {
 				lines = append(lines, line)
 			}
 		}
-		if len(lines) == 2 {
+		switch len(lines) {
+		case 0:
+		case 2, 3:
 			all = append(all, lines)
-		} else if len(lines) > 0 {
+		default:
 			t.Fatalf("%s: a case of %d lines: %q", file, len(lines), lines)
 		}
 	}
@@ -106,8 +108,13 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s\nno error, but %v", c[0], q)
 			continue
 		}
-		if bad.Msg != want || bad.Offset != len(before) {
-			t.Errorf("%s\n got %s### %s\nwant %s", c[0], strings.Repeat(" ", bad.Offset), bad.Msg, c[1])
+		hint := ""
+		if len(c) == 3 {
+			hint = strings.TrimSpace(c[2])
+		}
+		if bad.Msg != want || bad.Offset != len([]byte(before)) || bad.Hint != hint {
+			mark := strings.Repeat(" ", bad.Offset)
+			t.Errorf("\n%s\n%s### %s\n%s%s\nwant %s\n%s", c[0], mark, bad.Msg, mark, bad.Hint, c[1], hint)
 		}
 	}
 }
