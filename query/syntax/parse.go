@@ -15,10 +15,17 @@ const (
 	MaxTop   = 10_000   // also of offset
 )
 
+// What to do about texts that hold more.
+const (
+	deepHint = "ask in two queries"
+	manyHint = "ask in two queries, or use a pattern"
+	longHint = "pass long lists as parameters"
+)
+
 // Parse reads a query. Every error is an *Error.
 func Parse(text string) (q *Query, err error) {
 	if len(text) > MaxText {
-		return nil, &Error{Offset: MaxText, Msg: "the query is longer than 65,536 bytes", Hint: "pass long lists as parameters"}
+		return nil, &Error{Offset: MaxText, Msg: "the query is longer than 65,536 bytes", Hint: longHint}
 	}
 	if at := invalidUTF8(text); at >= 0 {
 		return nil, &Error{Offset: at, Msg: "the query is not UTF-8 here"}
@@ -182,14 +189,14 @@ func (p *parser) signHint() string {
 // nest enters one level of depth; the caller leaves it with p.depth--.
 func (p *parser) nest() {
 	if p.depth++; p.depth > MaxDepth {
-		fail(p.tok.Start, "ask in two queries", "nested deeper than %d levels", MaxDepth)
+		fail(p.tok.Start, deepHint, "nested deeper than %d levels", MaxDepth)
 	}
 }
 
 // count takes note of one term.
 func (p *parser) count() {
 	if p.terms++; p.terms > MaxTerms {
-		fail(p.tok.Start, "ask in two queries, or use a pattern", "more than %d terms", MaxTerms)
+		fail(p.tok.Start, manyHint, "more than %d terms", MaxTerms)
 	}
 }
 
@@ -704,7 +711,10 @@ func (p *parser) parseWith() Tail {
 	}
 }
 
-func (p *parser) parsePart() Name { return p.parseWordOf("why", "codes", "meta", "vector", "common") }
+// parts are the words that may follow "with".
+var parts = []string{"why", "codes", "meta", "vector", "common"}
+
+func (p *parser) parsePart() Name { return p.parseWordOf(parts...) }
 
 func (p *parser) parseExplain() *Explain {
 	start := p.tok.Start
@@ -769,16 +779,30 @@ func (p *parser) atCountEnd() bool {
 		p.at("by", "top", "offset", "after", "min", "order", "group", "score", "distinct", "include", "signed", "exact", "effort", "with")
 }
 
+// described are the words that may follow "describe".
+var described = []string{"concept", "latent", "image"}
+
+// describedThing is what follows such a word.
+func describedThing(word string) Thing {
+	switch word {
+	case "concept":
+		return AConcept
+	case "latent":
+		return ALatent
+	}
+	return AnImage
+}
+
 func (p *parser) parseDescribe() *Describe {
 	start := p.tok.Start
 	p.expect("describe")
-	if !p.at("concept", "latent", "image") {
+	if !p.at(described...) {
 		p.failHere("concept, latent or image")
 	}
 	d := &Describe{What: strings.ToLower(p.tok.text)}
 	p.advance()
 	p.count()
-	d.Name = p.parseName(map[string]Thing{"concept": AConcept, "latent": ALatent, "image": AnImage}[d.What])
+	d.Name = p.parseName(describedThing(d.What))
 	d.Span = p.from(start)
 	return d
 }

@@ -216,6 +216,7 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(q.String()) <= MaxText { // spaces may make it longer than what was written
 			checkRoundTrip(t, q)
+			checkJSON(t, q)
 		}
 	})
 }
