@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 
 	"query/syntax":    {},
 	"query":           {"query/syntax", "index/...", "sae", "internal/vec"},
+	"query/build":     {"query/syntax"},
 	"query/querytest": {"query/...", "index/...", "sae", "internal/vec"},
 
 	"clip/picture": {},
