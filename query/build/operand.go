@@ -1,6 +1,7 @@
 package build
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/saedb/saedb/query/syntax"
@@ -37,6 +38,23 @@ func Mean(list ...Operand) Operand {
 	return Operand{o}
 }
 
+// Set makes the activation of a concept or a latent x in the operand's code. It returns another operand.
+func Set[T Activated](o Operand, what T, x float64) Operand {
+	return edit(o, what, syntax.Edit{X: x})
+}
+
+// Scale makes the activation of a concept or a latent x times what it is. It returns another operand.
+func Scale[T Activated](o Operand, what T, x float64) Operand {
+	return edit(o, what, syntax.Edit{X: x, Scale: true})
+}
+
+func edit[T Activated](o Operand, what T, e syntax.Edit) Operand {
+	e.Concept, e.Latent = target(what)
+	edited := *o.o
+	edited.Edits = append(slices.Clip(edited.Edits), e)
+	return Operand{&edited}
+}
+
 // Weighted is a concept with a weight.
 type Weighted struct{ w syntax.Weighted }
 
@@ -57,13 +75,14 @@ func Concepts(list ...Weighted) Operand {
 // A Steer is added to what pictures shall be near to.
 type Steer struct{ s syntax.Steer }
 
-// LatentNumber is a latent to steer by.
+// LatentNumber is a latent to steer by, or to edit.
 type LatentNumber int
 
-// Target is what may be added or taken away: a string or a Param is a concept.
-type Target interface {
-	string | Param | LatentNumber | Operand
-}
+// Activated is what has an activation: a string or a Param is a concept.
+type Activated interface{ string | Param | LatentNumber }
+
+// Target is what may be added or taken away.
+type Target interface{ Activated | Operand }
 
 // Plus adds something scale times.
 func Plus[T Target](scale float64, what T) Steer { return steer(false, scale, what) }
@@ -73,17 +92,22 @@ func Minus[T Target](scale float64, what T) Steer { return steer(true, scale, wh
 
 func steer[T Target](minus bool, scale float64, what T) Steer {
 	s := syntax.Steer{Minus: minus, Scale: weight(scale)}
-	switch what := any(what).(type) {
-	case string:
-		n := name(what)
-		s.Concept = &n
-	case Param:
-		n := name(what)
-		s.Concept = &n
-	case LatentNumber:
-		s.Latent = &syntax.Name{Text: strconv.Itoa(int(what))}
-	case Operand:
-		s.Operand = what.o
+	if o, isOperand := any(what).(Operand); isOperand {
+		s.Operand = o.o
+	} else {
+		s.Concept, s.Latent = target(what)
 	}
 	return Steer{s}
+}
+
+// target returns what is activated, as one of the two.
+func target(what any) (concept, latent *syntax.Name) {
+	switch what := what.(type) {
+	case LatentNumber:
+		return nil, &syntax.Name{Text: strconv.Itoa(int(what))}
+	case Param:
+		n := name(what)
+		return &n, nil
+	}
+	return &syntax.Name{Text: what.(string)}, nil
 }

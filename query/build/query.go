@@ -1,6 +1,8 @@
 package build
 
 import (
+	"slices"
+
 	"github.com/saedb/saedb/query/syntax"
 )
 
@@ -133,7 +135,11 @@ func (q *Query) tail(t syntax.Tail) *Query {
 			return q
 		}
 	}
-	*q.tails = append(*q.tails, t)
+	at := len(*q.tails)
+	if last := at - 1; t.Kind == syntax.TailTop && last >= 0 && (*q.tails)[last].Kind == syntax.TailGroup && (*q.tails)[last].N == 0 {
+		at = last // written behind a group, a top would be the group's
+	}
+	*q.tails = slices.Insert(*q.tails, at, t)
 	return q
 }
 

@@ -236,6 +236,32 @@ func (w *jsonWriter) operandMembers(o *Operand) {
 	default:
 		w.name(o.Arg)
 	}
+	if len(o.Edits) > 0 {
+		w.key("edits")
+		w.list(len(o.Edits), func(i int) { w.edit(o.Edits[i]) })
+	}
+}
+
+func (w *jsonWriter) edit(e Edit) {
+	w.object(func() {
+		w.target(e.Concept, e.Latent)
+		if e.Scale {
+			w.key("scale")
+		} else {
+			w.key("set")
+		}
+		w.number(e.X)
+	})
+}
+
+// target writes the name of a concept or the number of a latent.
+func (w *jsonWriter) target(concept, latent *Name) {
+	if concept != nil {
+		w.named("concept", *concept)
+	}
+	if latent != nil {
+		w.named("latent", *latent)
+	}
 }
 
 func (w *jsonWriter) steer(s Steer) {
@@ -244,12 +270,7 @@ func (w *jsonWriter) steer(s Steer) {
 			w.flag("minus", true)
 		}
 		w.optional("scale", s.Scale)
-		if s.Concept != nil {
-			w.named("concept", *s.Concept)
-		}
-		if s.Latent != nil {
-			w.named("latent", *s.Latent)
-		}
+		w.target(s.Concept, s.Latent)
 		w.operandMembers(s.Operand)
 	})
 }

@@ -104,7 +104,7 @@ func (r *jsonReader) number(n *jsonNode, signed bool) float64 {
 	case err != nil:
 		r.fail(n, "", "the number %s is too large", n.text)
 	case !signed && math.Signbit(x):
-		r.fail(n, `exclude with "not"`, "expected a number that is not negative, found %s", n.text)
+		r.fail(n, "", "expected a number that is not negative, found %s", n.text)
 	}
 	return x
 }
@@ -328,8 +328,47 @@ func (r *jsonReader) operandOr(n *jsonNode, more ...jsonKey) *Operand {
 			o.Arg = r.text(v, AText)
 		}})
 	}
+	var edits []Edit
+	edited := false
+	keys = append(keys, jsonKey{"edits", func(v *jsonNode) {
+		edited = true
+		r.list(v, "edits", 0, func(v *jsonNode) { edits = append(edits, r.edit(v)) })
+	}})
 	r.object(n, "an object with an operand", append(keys, more...)...)
+	switch {
+	case o != nil:
+		o.Edits = edits
+	case edited:
+		r.fail(n, "", "edits without an operand")
+	}
 	return o
+}
+
+func (r *jsonReader) edit(n *jsonNode) (e Edit) {
+	r.count(n)
+	done := 0
+	change := func(scale bool) func(v *jsonNode) {
+		return func(v *jsonNode) {
+			e.Scale, e.X = scale, r.number(v, !scale)
+			done++
+		}
+	}
+	r.object(n, "an object with an edit", append(r.targetKeys(&e.Concept, &e.Latent), jsonKey{"set", change(false)}, jsonKey{"scale", change(true)})...)
+	if (e.Concept != nil) == (e.Latent != nil) {
+		r.fail(n, "", "expected one of concept and latent")
+	}
+	if done != 1 {
+		r.fail(n, "", "expected one of set and scale")
+	}
+	return e
+}
+
+// targetKeys are the keys of what a steer or an edit is about.
+func (r *jsonReader) targetKeys(concept, latent **Name) []jsonKey {
+	return []jsonKey{
+		{"concept", func(v *jsonNode) { *concept = r.namePointer(v, AConcept) }},
+		{"latent", func(v *jsonNode) { *latent = r.namePointer(v, ALatent) }},
+	}
 }
 
 func (r *jsonReader) weighted(n *jsonNode) (w Weighted) {
@@ -346,11 +385,9 @@ func (r *jsonReader) weighted(n *jsonNode) (w Weighted) {
 
 func (r *jsonReader) steer(n *jsonNode) (s Steer) {
 	r.count(n)
-	s.Operand = r.operandOr(n,
+	s.Operand = r.operandOr(n, append(r.targetKeys(&s.Concept, &s.Latent),
 		jsonKey{"minus", func(v *jsonNode) { s.Minus = r.flag(v) }},
-		jsonKey{"scale", func(v *jsonNode) { s.Scale = r.numberPointer(v, false) }},
-		jsonKey{"concept", func(v *jsonNode) { s.Concept = r.namePointer(v, AConcept) }},
-		jsonKey{"latent", func(v *jsonNode) { s.Latent = r.namePointer(v, ALatent) }})
+		jsonKey{"scale", func(v *jsonNode) { s.Scale = r.numberPointer(v, false) }})...)
 	things := 0
 	for _, there := range []bool{s.Operand != nil, s.Concept != nil, s.Latent != nil} {
 		if there {
