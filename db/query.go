@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/query/syntax"
 )
 
 // Query answers a text of the query language; params are the values of its $names. The rows come in order, one
@@ -30,6 +31,20 @@ func (s *Snapshot) Query(ctx context.Context, text string, params query.Params, 
 		}
 		plan.Run(ctx, src)(yield)
 	}
+}
+
+// QueryTree is Query for a tree: one that package build made, or that was JSON. What is wrong with it is a *query.Error as well.
+func (d *DB) QueryTree(ctx context.Context, q *syntax.Query, params query.Params, opts ...query.Option) iter.Seq2[query.Row, error] {
+	return viewSeq(d, func(s *Snapshot) iter.Seq2[query.Row, error] { return s.QueryTree(ctx, q, params, opts...) })
+}
+
+// QueryTree is Query for a tree.
+func (s *Snapshot) QueryTree(ctx context.Context, q *syntax.Query, params query.Params, opts ...query.Option) iter.Seq2[query.Row, error] {
+	text, err := query.TreeText(q)
+	if err != nil {
+		return func(yield func(query.Row, error) bool) { yield(query.Row{}, err) }
+	}
+	return s.Query(ctx, text, params, opts...)
 }
 
 // Explain returns the plan of a query and runs nothing.

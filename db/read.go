@@ -8,6 +8,7 @@ import (
 
 	"github.com/saedb/saedb/internal/kv"
 	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/query/syntax"
 )
 
 // Reader is what can be read of a database: *DB reads each time what is newest, *Snapshot what was there at one commit.
@@ -16,6 +17,7 @@ type Reader interface {
 	All(ctx context.Context) iter.Seq2[Item, error]
 	Vectors(ctx context.Context) iter.Seq2[[]float32, error]
 	Query(ctx context.Context, text string, params query.Params, opts ...query.Option) iter.Seq2[query.Row, error]
+	QueryTree(ctx context.Context, q *syntax.Query, params query.Params, opts ...query.Option) iter.Seq2[query.Row, error]
 	Explain(ctx context.Context, text string, params query.Params, opts ...query.Option) (*query.Plan, error)
 }
 

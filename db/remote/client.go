@@ -14,6 +14,7 @@ import (
 
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/query/syntax"
 )
 
 // ErrNoServer says that no saedb server answers at a URL.
@@ -63,15 +64,29 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // nil. What is wrong with the text is a *query.Error. Leaving the loop ends the query.
 func (c *Client) Query(ctx context.Context, text string, params query.Params, note func(string)) iter.Seq2[query.Row, error] {
 	return func(yield func(query.Row, error) bool) {
-		if err := c.ask(ctx, text, params, note, func(row query.Row) bool { return yield(row, nil) }); err != nil {
+		if err := c.ask(ctx, asked{text: text}, params, note, func(row query.Row) bool { return yield(row, nil) }); err != nil {
+			yield(query.Row{}, err)
+		}
+	}
+}
+
+// QueryTree is Query for a tree.
+func (c *Client) QueryTree(ctx context.Context, q *syntax.Query, params query.Params, note func(string)) iter.Seq2[query.Row, error] {
+	return func(yield func(query.Row, error) bool) {
+		text, err := query.TreeText(q)
+		if err == nil {
+			err = c.ask(ctx, asked{text, q}, params, note, func(row query.Row) bool { return yield(row, nil) })
+		}
+		if err != nil {
 			yield(query.Row{}, err)
 		}
 	}
 }
 
 // ask hands on row by row until yield returns false. It returns an error only while yield returns true.
-func (c *Client) ask(ctx context.Context, text string, params query.Params, note func(string), yield func(query.Row) bool) error {
-	q := question{Query: text, Params: make(map[string]any, len(params))}
+func (c *Client) ask(ctx context.Context, a asked, params query.Params, note func(string), yield func(query.Row) bool) error {
+	text := a.text
+	q := question{Query: a, Params: make(map[string]any, len(params))}
 	for name, v := range params {
 		q.Params[name] = toWire(v)
 	}

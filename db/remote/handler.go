@@ -66,8 +66,11 @@ func (h *handler) query(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := &lines{w: w}
+	if q.Query.tree != nil {
+		out.text = q.Query.text
+	}
 	note := query.OnNote(func(text string) { out.write(message{Note: text}) })
-	for row, err := range h.d.Query(r.Context(), q.Query, q.Params, note) {
+	for row, err := range h.d.Query(r.Context(), q.Query.text, q.Params, note) {
 		if err != nil {
 			out.fail(h.explain(r, err))
 			return
@@ -98,6 +101,9 @@ func readQuestion(r *http.Request) (question, error) {
 	}
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return question{}, err
+	}
+	if bad, isQuery := errors.AsType[*query.Error](err); isQuery {
+		return question{}, bad
 	}
 	if err != nil {
 		return question{}, fmt.Errorf(`%w: want {"query":"…","params":{…}}: %w`, errAsked, err)
@@ -164,6 +170,7 @@ func (h *handler) explain(r *http.Request, err error) error {
 // lines is an answer of rows: its status goes out with the first of them.
 type lines struct {
 	w       http.ResponseWriter
+	text    string // of a query that came as a tree
 	started bool
 }
 
@@ -189,11 +196,14 @@ func (l *lines) write(v any) bool {
 
 // fail ends the answer: with a status if nothing was sent, else with a last line.
 func (l *lines) fail(err error) {
+	m, status := messageOf(err)
+	if m.Offset != nil {
+		m.Text = l.text
+	}
 	if !l.started {
-		fail(l.w, err)
+		refuse(l.w, status, m)
 		return
 	}
-	m, _ := messageOf(err)
 	line, _ := encode(m) // texts and a number, which always encode
 	_, _ = l.w.Write(line)
 }

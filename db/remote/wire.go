@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/query/syntax"
 )
 
 // apiVersion is the first element of every path, and what healthz says.
@@ -21,8 +23,32 @@ const apiVersion = "v1"
 
 // question is the body of a query.
 type question struct {
-	Query  string         `json:"query"`
+	Query  asked          `json:"query"`
 	Params map[string]any `json:"params,omitempty"`
+}
+
+// asked is a query on the wire: a text, or its tree as an object.
+type asked struct {
+	text string
+	tree *syntax.Query // nil: it is a text
+}
+
+func (a asked) MarshalJSON() ([]byte, error) {
+	if a.tree != nil {
+		return a.tree.MarshalJSON()
+	}
+	return json.Marshal(a.text)
+}
+
+// UnmarshalJSON fails with a *query.Error whose place is in the object.
+func (a *asked) UnmarshalJSON(data []byte) (err error) {
+	if !bytes.HasPrefix(data, []byte("{")) {
+		return json.Unmarshal(data, &a.text)
+	}
+	if a.tree, err = query.ParseTree(data); err == nil {
+		a.text = a.tree.String()
+	}
+	return err
 }
 
 // message is a line that is no row, or the body of an error. A row begins with its rank.
@@ -32,6 +58,7 @@ type message struct {
 	Offset *int   `json:"offset,omitempty"` // byte in the query's text
 	Hint   string `json:"hint,omitempty"`
 	Kind   string `json:"kind,omitempty"`
+	Text   string `json:"text,omitempty"` // of a query that came as a tree: what the offset is in
 }
 
 // health is the answer of healthz.

@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"internal/plot":   {},
 	"db":              {"query", "query/syntax", "index/...", "sae", "sae/concept", "internal/kv", "internal/vec"},
 
-	"db/remote": {"db", "query", "index"},
+	"db/remote": {"db", "query", "query/syntax", "index"},
 
 	"cmd/saedb":                  {"db", "db/remote"},
 	"cmd/saectl":                 {"db/...", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
