@@ -48,10 +48,11 @@ func Compile(ctx context.Context, text string, cat Catalog, params Params, opts 
 	if err != nil {
 		return nil, fromSyntax(text, err)
 	}
-	c := &compiler{Catalog: cat, text: text, params: params}
+	c := &compiler{Catalog: cat, text: text, params: params, query: q, planning: q.Plan}
 	for _, o := range opts {
 		o(&c.opts)
 	}
+	c.nearText = func(text string) (Concept, string, error) { return nearText(ctx, cat, text) }
 	c.fields = sync.OnceValues(func() (map[string]Field, error) { return fieldMap(ctx, cat) })
 	c.clusters = func() ([]Cluster, error) { return cat.Clusters(ctx) }
 	c.estimate = func([]Weight) (int, error) { return -1, nil }
@@ -62,7 +63,7 @@ func Compile(ctx context.Context, text string, cat Catalog, params Params, opts 
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{text: text, planOnly: q.Plan, stmt: s, opts: c.opts}, nil
+	return &Plan{text: text, planOnly: q.Plan, stmt: s, opts: c.opts, notes: c.notes}, nil
 }
 
 // fieldMap returns the fields that exist, by name, and the reserved ones, which
@@ -105,11 +106,16 @@ func countPostings(ctx context.Context, cat Catalog, group []Weight) (int, error
 type compiler struct {
 	Catalog
 	text     string
+	query    *syntax.Query
+	planning bool // the plan is asked for, with estimates
 	params   Params
 	opts     options
+	notes    []string // for the person who asked
+	signed   bool     // codes may go below zero
 	fields   func() (map[string]Field, error)
 	clusters func() ([]Cluster, error)
 	estimate func(group []Weight) (postings int, err error)
+	nearText func(text string) (c Concept, note string, err error)
 }
 
 // fail is an error at a place of the text.
@@ -117,10 +123,16 @@ func (c *compiler) fail(at syntax.Span, hint, format string, args ...any) error 
 	return newError(c.text, at.Start, nil, fmt.Sprintf(format, args...), hint)
 }
 
-// notYet is an error about what parses and is not answered.
-func (c *compiler) notYet(at syntax.Span, what, instead string) error {
-	return newError(c.text, at.Start, ErrNotYet, what+" is not answered by this version", instead)
+// rowsOf is an estimate where the plan is asked for, else -1.
+func (c *compiler) rowsOf(n int) int {
+	if c.planning {
+		return n
+	}
+	return -1
 }
+
+// everything is the condition that all items fulfil.
+func (c *compiler) everything() cond { return everything{c.rowsOf(c.Len())} }
 
 // statement resolves one statement.
 func (c *compiler) statement(s syntax.Stmt) (statement, error) {
@@ -137,89 +149,6 @@ func (c *compiler) statement(s syntax.Stmt) (statement, error) {
 		return c.compileDescribe(s)
 	}
 	return nil, fmt.Errorf("query: unknown statement %T", s)
-}
-
-// tails reads the phrases behind a statement.
-func (c *compiler) tails(list []syntax.Tail) (t tails, err error) {
-	t.fold = foldSum
-	for _, tail := range list {
-		switch tail.Kind {
-		case syntax.TailTop:
-			t.top = tail.N
-		case syntax.TailOffset:
-			t.offset = tail.N
-		case syntax.TailMinScore:
-			t.minScore = tail.X
-		case syntax.TailOrder:
-			t.order = order{field: tail.Arg.Text, desc: tail.Desc}
-		case syntax.TailScore:
-			t.fold = fold(tail.Arg.Text)
-		case syntax.TailSelf:
-			t.self = true
-		case syntax.TailExact: // every answer is
-		case syntax.TailWith:
-			t.with = with{
-				common: slices.Contains(tail.Parts, "common"),
-				why:    slices.Contains(tail.Parts, "why"),
-				codes:  slices.Contains(tail.Parts, "codes"),
-				meta:   slices.Contains(tail.Parts, "meta"),
-				vector: slices.Contains(tail.Parts, "vector"),
-			}
-			if _, err := c.model(tail.Span); err != nil && (t.with.why || t.with.codes) {
-				return t, err
-			}
-		case syntax.TailAfter:
-			return t, c.notYet(tail.Span, `"after"`, `page with "offset"`)
-		case syntax.TailGroup:
-			return t, c.notYet(tail.Span, `"group by"`, `ask "count … by" for numbers, and a query for each group`)
-		case syntax.TailDistinct:
-			return t, c.notYet(tail.Span, `"distinct"`, "leave it out; the answer may hold near-duplicates")
-		case syntax.TailSigned:
-			return t, c.notYet(tail.Span, `"signed"`, "leave it out; what is taken away stops at zero")
-		case syntax.TailEffort:
-			return t, c.notYet(tail.Span, `"effort"`, "leave it out; every answer is exact")
-		}
-	}
-	return t, nil
-}
-
-// refuse is an error if one of some tails is there, for statements where they mean nothing.
-func (c *compiler) refuse(list []syntax.Tail, statement string, kinds ...syntax.TailKind) error {
-	for _, tail := range list {
-		if slices.Contains(kinds, tail.Kind) {
-			return c.fail(tail.Span, "leave it out", "%q means nothing for %s", tail.Kind, statement)
-		}
-	}
-	return nil
-}
-
-// checkParts demands that the parts asked for "with" are among those that the statement has.
-func (c *compiler) checkParts(list []syntax.Tail, statement, hint string, parts ...string) error {
-	for _, tail := range list {
-		for _, part := range tail.Parts {
-			if !slices.Contains(parts, part) {
-				return c.fail(tail.Span, hint, `"with %s" means nothing for %s`, part, statement)
-			}
-		}
-	}
-	return nil
-}
-
-// checkOrder demands that images are ordered by a field that exists, and by the
-// score only where there is one.
-func (c *compiler) checkOrder(list []syntax.Tail, ranked bool) error {
-	for _, tail := range list {
-		switch {
-		case tail.Kind != syntax.TailOrder:
-		case tail.Arg.Text != "score":
-			if _, err := c.field(syntax.Field{Span: tail.Arg.Span, Name: tail.Arg.Text}); err != nil {
-				return err
-			}
-		case !ranked:
-			return c.fail(tail.Arg.Span, "order by a field, or ask for a concept", "this query gives no score to order by")
-		}
-	}
-	return nil
 }
 
 // model returns the active autoencoder.
@@ -251,7 +180,7 @@ func (c *compiler) cond(x syntax.Expr, f fold) (cond, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &none{inner}, nil
+		return &none{inner, c.rowsOf(c.Len())}, nil
 	case *syntax.Act:
 		return c.act(x, f)
 	case *syntax.Meta:
@@ -331,7 +260,7 @@ func (c *compiler) act(a *syntax.Act, f fold) (cond, error) {
 		terms[i] = g
 	}
 	if excludes {
-		return &none{either(f, terms...)}, nil
+		return &none{either(f, terms...), c.rowsOf(c.Len())}, nil
 	}
 	return either(f, terms...), nil
 }
@@ -390,33 +319,18 @@ func (c *compiler) expand(pattern syntax.Name) ([]syntax.Name, error) {
 	return names, nil
 }
 
-// conceptGroup resolves the name of a concept.
-func (c *compiler) conceptGroup(n syntax.Name) (*fires, error) {
-	if _, err := c.model(n.Span); err != nil {
-		return nil, err
-	}
-	concept, known := c.Concept(n.Text)
-	if !known && len(c.Words()) == 0 {
-		return nil, c.fail(n.Span, "run `saectl name`", "no latent has a name yet, so there is no concept %q", n.Text)
-	}
-	if !known {
-		return nil, c.fail(n.Span, c.didYouMean(n.Text), "unknown concept %q", n.Text)
-	}
-	return c.group("concept = "+syntax.Name{Text: concept.Word}.String(), concept.Group), nil
-}
-
 // latentGroup resolves the number of a latent.
 func (c *compiler) latentGroup(n syntax.Name) (*fires, error) {
 	latent, err := c.latent(n)
 	if err != nil {
 		return nil, err
 	}
-	return c.group(fmt.Sprint("latent = ", latent), []Weight{{Latent: latent, W: 1}}), nil
+	return c.group(fmt.Sprint("latent = ", latent), "", []Weight{{Latent: latent, W: 1}}), nil
 }
 
-// group makes a condition without threshold and weight.
-func (c *compiler) group(text string, group []Weight) *fires {
-	g := &fires{text: text, group: group, terms: termsOf(group), weight: 1, postings: -1}
+// group makes a condition without threshold and weight; how says in which way a name led to the group.
+func (c *compiler) group(text, how string, group []Weight) *fires {
+	g := &fires{text: text, how: how, group: group, terms: termsOf(group), weight: 1, postings: -1}
 	for _, w := range group {
 		g.names = append(g.names, c.LatentName(w.Latent).Word)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -99,6 +98,7 @@ func ordinals(hits []hit) *roaring.Bitmap {
 // score of an item is weight * sum of W*activation over the group.
 type fires struct {
 	text      string       // as the language writes it, without threshold and weight
+	how       string       // a name led to the group; "" for a latent
 	group     []Weight     // by descending weight
 	terms     []index.Term // the group by ascending latent
 	names     []string     // of the latents of the group
@@ -126,11 +126,6 @@ func (f *fires) set(ctx context.Context, r *run) (*roaring.Bitmap, error) {
 }
 
 func (f *fires) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
-	return f.best(ctx, r, within, math.MaxInt)
-}
-
-// best is hits of which only those are wanted that may be among the k of largest score, or tie with the last of them.
-func (f *fires) best(ctx context.Context, r *run, within *roaring.Bitmap, k int) ([]hit, error) {
 	wanted := within
 	if f.threshold != nil && f.threshold.Percent {
 		wanted = nil // the largest activation is that of all items
@@ -144,9 +139,6 @@ func (f *fires) best(ctx context.Context, r *run, within *roaring.Bitmap, k int)
 			return nil, err
 		}
 	}
-	if k < len(found) && wanted == within && f.weight > 0 {
-		found = sparse.Contenders(found, k)
-	}
 	hits := make([]hit, 0, len(found))
 	for _, b := range found {
 		if wanted == within || within.Contains(b.Ord) {
@@ -154,6 +146,34 @@ func (f *fires) best(ctx context.Context, r *run, within *roaring.Bitmap, k int)
 		}
 	}
 	return hits, nil
+}
+
+// plain reports whether the order of scores is that of activations: none is left out, and two that differ still do after weighing.
+func (f *fires) plain() bool { return f.threshold == nil && f.weight > 1e-100 && f.weight < 1e100 }
+
+// ranking returns the k items with the largest activations, for a plain condition; all, where k is 0. It makes no hits of the others.
+func (f *fires) ranking(ctx context.Context, r *run, o order, k int) ([]ranked, error) {
+	found, err := r.acc.Bounds(ctx, r, f.terms, nil)
+	if err != nil {
+		return nil, err
+	}
+	if k > 0 {
+		found = sparse.Contenders(found, k)
+	}
+	if err := sparse.Resolve(ctx, r, f.terms, found, sparse.Unknown(found)); err != nil {
+		return nil, err
+	}
+	hits := make([]hit, 0, len(found))
+	for _, b := range found {
+		if b.Lo > 0 {
+			score := f.weight * float64(b.Lo)
+			hits = append(hits, hit{b.Ord, score, score, true})
+		}
+	}
+	if r.why {
+		r.matched[f] = ordinals(hits)
+	}
+	return o.best(ctx, r, slices.Values(withTies(hits, k, false)), nil, k)
 }
 
 // passing leaves of found, in place, the items that pass the threshold. Only where
@@ -248,9 +268,13 @@ func (f *fires) plan(t *tree) {
 		}
 		group = append(group, latent)
 	}
-	line := f.key() + ": " + strings.Join(group, " + ")
+	line := f.key()
+	if f.how != "" {
+		line += ", " + f.how
+	}
+	line += ": " + strings.Join(group, " + ")
 	if f.postings >= 0 {
-		line += fmt.Sprintf(", %d postings", f.postings)
+		line += ", " + counted(f.postings, "posting")
 	}
 	t.line("%s", line)
 }
@@ -416,7 +440,10 @@ func (o *anyOf) plan(t *tree) {
 }
 
 // none asks for items that do not fulfil a condition. It filters only.
-type none struct{ x cond }
+type none struct {
+	x    cond
+	rows int // of all items, where estimated; else -1
+}
 
 func (n *none) scores() bool { return false }
 
@@ -441,7 +468,7 @@ func (n *none) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit,
 func (n *none) score(*run, index.Coded) (float64, bool) { return 0, false }
 
 func (n *none) plan(t *tree) {
-	t.line("not")
+	t.line("not%s", costRows(n.rows, ", of %s"))
 	t.below(func() { n.x.plan(t) })
 }
 
@@ -465,8 +492,19 @@ func (f *filter) plan(t *tree) {
 	t.below(func() { f.x.plan(t) })
 }
 
+// costRows writes an estimated number of rows, or nothing where there is no estimate.
+func costRows(rows int, format string) string {
+	if rows < 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, counted(rows, "row"))
+}
+
 // has asks for a metadata value.
-type has struct{ pred Pred }
+type has struct {
+	pred Pred
+	rows int // that have the field, where estimated; else -1
+}
 
 func (h *has) scores() bool { return false }
 
@@ -480,10 +518,14 @@ func (h *has) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, 
 
 func (h *has) score(*run, index.Coded) (float64, bool) { return 0, false }
 
-func (h *has) plan(t *tree) { t.line("%s: secondary index", h.pred) }
+func (h *has) plan(t *tree) {
+	t.line("%s: secondary index%s", h.pred, costRows(h.rows, ", at most %s"))
+}
 
 // everything asks for nothing.
-type everything struct{}
+type everything struct {
+	rows int // where estimated; else -1
+}
 
 func (everything) scores() bool { return false }
 
@@ -497,7 +539,7 @@ func (e everything) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([
 
 func (everything) score(*run, index.Coded) (float64, bool) { return 0, false }
 
-func (everything) plan(t *tree) { t.line("all items") }
+func (e everything) plan(t *tree) { t.line("all items%s", costRows(e.rows, ", %s")) }
 
 // filterHits is hits for a condition that only filters: every score is 0.
 func filterHits(ctx context.Context, r *run, c cond, within *roaring.Bitmap) ([]hit, error) {

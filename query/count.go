@@ -18,6 +18,7 @@ import (
 type count struct {
 	cond  cond
 	by    string
+	cost  string // of counting by something, where the plan is asked for
 	tails tails
 }
 
@@ -25,8 +26,8 @@ func (n *count) plan(t *tree) {
 	if n.by == "" {
 		t.line("count")
 	} else {
-		n.tails.planList(t, "count descending")
-		t.line("count by %s", n.by)
+		n.tails.planList(t, "count descending", n.tails.top)
+		t.line("count by %s%s", n.by, n.cost)
 	}
 	t.below(func() { n.cond.plan(t) })
 }
@@ -82,11 +83,12 @@ func (n *count) compare(a, b Row) int {
 
 // compileCount resolves a count.
 func (c *compiler) compileCount(x *syntax.Count) (statement, error) {
-	err := c.refuse(x.Tails, "count", syntax.TailScore, syntax.TailMinScore, syntax.TailSelf, syntax.TailWith)
+	err := c.refuse(x.Tails, "count", "leave it out", syntax.TailScore, syntax.TailMinScore, syntax.TailSelf, syntax.TailWith,
+		syntax.TailAfter, syntax.TailGroup, syntax.TailDistinct, syntax.TailSigned)
 	if err != nil {
 		return nil, err
 	}
-	n := &count{cond: everything{}}
+	n := &count{cond: c.everything()}
 	if n.tails, err = c.tails(x.Tails); err != nil {
 		return nil, err
 	}
@@ -97,14 +99,7 @@ func (c *compiler) compileCount(x *syntax.Count) (statement, error) {
 	}
 	if x.By != nil {
 		n.by = x.By.Name
-		switch strings.ToLower(n.by) {
-		case "concept", "latent":
-			n.by = strings.ToLower(n.by)
-			_, err = c.model(x.By.Span)
-		default:
-			_, err = c.field(*x.By)
-		}
-		if err != nil {
+		if n.cost, err = c.countBy(n, x.By); err != nil {
 			return nil, err
 		}
 	}
@@ -112,6 +107,27 @@ func (c *compiler) compileCount(x *syntax.Count) (statement, error) {
 		return nil, c.fail(orderSpan(x.Tails), "order by count, or by what is counted", "a count has no %q to order by", field)
 	}
 	return n, nil
+}
+
+// countBy resolves by what is counted, and estimates what that reads.
+func (c *compiler) countBy(n *count, by *syntax.Field) (cost string, err error) {
+	switch strings.ToLower(n.by) {
+	case "concept", "latent":
+		n.by = strings.ToLower(n.by)
+		m, err := c.model(by.Span)
+		if err != nil || !c.planning {
+			return "", err
+		}
+		if n.by == "latent" {
+			return ": the postings of " + counted(m.Latents, "latent"), nil
+		}
+		return ": the postings of " + counted(len(c.Words()), "concept"), nil
+	}
+	_, err = c.field(*by)
+	if err != nil || !c.planning {
+		return "", err
+	}
+	return ": the metadata of each item", nil
 }
 
 // countConcepts counts, for each concept, the items of set in which it fires.
@@ -192,35 +208,44 @@ func nameClusters(ctx context.Context, src Source, rows []Row) error {
 // countValues counts the items of set by the value of a field. An item counts
 // once for each member of a list, and not at all where it lacks the field.
 func countValues(ctx context.Context, src Source, set *roaring.Bitmap, field string, counts map[any]int) error {
+	n := 0
 	for it := set.Iterator(); it.HasNext(); {
-		ord := it.Next()
-		if field == "id" {
-			id, err := src.ID(ctx, ord)
-			if err != nil {
-				return err
-			}
-			counts[id]++
-			continue
+		if n++; n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
-		meta, err := src.Meta(ctx, ord)
+		values, err := valuesOf(ctx, src, it.Next(), field)
 		if err != nil {
 			return err
 		}
-		switch v := meta[field].(type) {
-		case nil:
-		case []string:
-			seen := map[string]bool{}
-			for _, s := range v {
-				if !seen[s] {
-					seen[s] = true
-					counts[s]++
-				}
-			}
-		case time.Time:
-			counts[v.UTC().Round(0)]++
-		default:
+		for _, v := range values {
 			counts[v]++
 		}
 	}
 	return nil
+}
+
+// valuesOf returns the values of an item's field: none, one, or the members of a list, each once and in order.
+func valuesOf(ctx context.Context, src Source, ord uint32, field string) ([]any, error) {
+	if field == "id" {
+		id, err := src.ID(ctx, ord)
+		return []any{id}, err
+	}
+	meta, err := src.Meta(ctx, ord)
+	if err != nil {
+		return nil, err
+	}
+	switch v := meta[field].(type) {
+	case nil:
+		return nil, nil
+	case []string:
+		var members []any
+		for _, s := range slices.Compact(slices.Sorted(slices.Values(v))) {
+			members = append(members, s)
+		}
+		return members, nil
+	case time.Time:
+		return []any{v.UTC().Round(0)}, nil
+	default:
+		return []any{v}, nil
+	}
 }

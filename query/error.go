@@ -17,6 +17,7 @@ var (
 	ErrNotFound   = errors.New("not found")
 	ErrNotYet     = errors.New("not answered by this version")
 	ErrNoEncoder  = errors.New("no encoder")
+	ErrChanged    = errors.New("the database has changed")
 )
 
 // An Error says what is wrong with a query, at which place, and what to do

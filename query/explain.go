@@ -186,7 +186,8 @@ func sortByShare(rows []Row) {
 
 // compileExplain resolves an explain.
 func (c *compiler) compileExplain(x *syntax.Explain) (statement, error) {
-	err := c.refuse(x.Tails, "explain", syntax.TailOrder, syntax.TailScore, syntax.TailMinScore, syntax.TailSelf)
+	err := c.refuse(x.Tails, "explain", "leave it out", syntax.TailOrder, syntax.TailScore, syntax.TailMinScore, syntax.TailSelf,
+		syntax.TailAfter, syntax.TailGroup, syntax.TailDistinct, syntax.TailSigned)
 	if err != nil {
 		return nil, err
 	}

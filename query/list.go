@@ -1,8 +1,10 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,10 +16,12 @@ import (
 // list yields every concept, latent, cluster or field: one row each.
 type list struct {
 	what  syntax.Listing
-	like  string // a pattern for the name; "" is every name
+	like  string    // a pattern for the name; "" is every name
+	text  *likeText // rows are those nearest to a text by direction; nil: every row
 	test  rowTest
 	tails tails
-	stats bool // the test or the order needs the statistics of every row
+	stats bool   // the test or the order needs the statistics of every row
+	cost  string // of that, where the plan is asked for
 }
 
 // A rowTest decides whether a row of a listing is wanted; nil wants all.
@@ -61,6 +65,8 @@ func (r Row) value(field string) any {
 		return int64(r.Cluster)
 	case "mean_cosine":
 		return r.Cosine
+	case "score":
+		return r.Score
 	}
 	if r.Kind == KindField || r.Kind == KindCluster {
 		return r.Name
@@ -69,21 +75,28 @@ func (r Row) value(field string) any {
 }
 
 func (l *list) plan(t *tree) {
-	l.tails.planList(t, "the listing's own order")
+	own := "the listing's own order"
+	if l.text != nil {
+		own = "cosine with the text"
+	}
+	l.tails.planList(t, own, l.tails.rows(l.text != nil))
 	t.below(func() {
 		line := string(l.what)
 		if l.like != "" {
 			line += " like " + l.like
 		}
+		if l.text != nil {
+			line += " like text " + syntax.Quote(l.text.text) + ": cosine of decoder rows" + l.text.cost
+		}
 		if l.stats {
-			line += ", statistics of every one"
+			line += ", statistics of every one" + l.cost
 		}
 		t.line("%s", line)
 	})
 }
 
 // planList writes the order of rows that are no images.
-func (t tails) planList(tr *tree, own string) {
+func (t tails) planList(tr *tree, own string, top int) {
 	line := "rows by " + own
 	if t.order.field != "" {
 		line = "rows by " + t.order.field
@@ -91,8 +104,8 @@ func (t tails) planList(tr *tree, own string) {
 			line += " descending"
 		}
 	}
-	if t.top > 0 {
-		line += fmt.Sprintf(", top %d", t.top)
+	if top > 0 {
+		line += fmt.Sprintf(", top %d", top)
 	}
 	if t.offset > 0 {
 		line += fmt.Sprintf(", offset %d", t.offset)
@@ -108,6 +121,11 @@ func (l *list) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	if l.like != "" {
 		rows = slices.DeleteFunc(rows, func(row Row) bool { return !MatchGlob(l.like, row.value("name").(string)) })
 	}
+	if l.text != nil {
+		if rows, err = l.nearest(ctx, r, rows); err != nil {
+			return err
+		}
+	}
 	if l.stats {
 		if err := fillStats(ctx, r, rows); err != nil {
 			return err
@@ -119,18 +137,66 @@ func (l *list) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	if o := l.tails.order; o.field != "" {
 		slices.SortStableFunc(rows, func(a, b Row) int { return o.turn(compareKeys(a.value(o.field), b.value(o.field))) })
 	}
+	top := l.tails.rows(l.text != nil)
 	if !l.stats {
 		start := min(l.tails.offset, len(rows))
 		end := len(rows)
-		if l.tails.top > 0 {
-			end = min(end, start+l.tails.top)
+		if top > 0 {
+			end = min(end, start+top)
 		}
 		if err := fillStats(ctx, r, rows[start:end]); err != nil {
 			return err
 		}
 	}
-	yieldRows(rows, l.tails, l.tails.top, yield)
+	yieldRows(rows, l.tails, top, yield)
 	return nil
+}
+
+// likeText is a text that concepts or latents are compared with.
+type likeText struct {
+	at   syntax.Span
+	text string
+	cost string // an estimate, where the plan is asked for
+}
+
+// nearest leaves the rows whose direction has a cosine above zero with the text, the nearest first, with that as their score. The
+// cosine of a concept is the mean of its latents', by weight.
+func (l *list) nearest(ctx context.Context, r *run, rows []Row) ([]Row, error) {
+	v, note, err := r.TextDirection(ctx, l.text.text)
+	if err != nil {
+		return nil, r.wrap(l.text.at, err)
+	}
+	r.note(note)
+	m, _ := r.Model()
+	hits, err := r.NearLatents(ctx, v, m.Latents)
+	if err != nil {
+		return nil, err
+	}
+	cos := make(map[uint32]float64, len(hits))
+	for _, h := range hits {
+		cos[h.Ord] = float64(h.Score)
+	}
+	for i := range rows {
+		rows[i].Score = cosOf(r, rows[i], cos)
+	}
+	rows = slices.DeleteFunc(rows, func(row Row) bool {
+		return !(row.Score > 0) || l.tails.minScore != nil && row.Score < *l.tails.minScore
+	})
+	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.Score, a.Score) })
+	return rows, nil
+}
+
+// cosOf is the cosine of a concept or latent, of those of all latents.
+func cosOf(src Catalog, row Row, cos map[uint32]float64) float64 {
+	if row.Kind == KindLatent {
+		return cos[row.Latent]
+	}
+	c, _ := src.Concept(row.Concept)
+	mean := 0.0
+	for _, w := range c.Group {
+		mean += float64(float64(w.W) * cos[w.Latent])
+	}
+	return mean
 }
 
 // all returns the rows of the listing in its own order, without statistics.
@@ -197,13 +263,17 @@ func fillStats(ctx context.Context, src Source, rows []Row) error {
 	}
 	stats, err := groupStats(ctx, src, groups)
 	for i, s := range stats {
-		row := &rows[of[i]]
-		row.Count, row.Max, row.Mean = s.Count, s.Max, s.Mean()
-		if n := src.Len(); n > 0 {
-			row.Density = float64(s.Count) / float64(n)
-		}
+		rows[of[i]].setStats(s, src.Len())
 	}
 	return err
+}
+
+// setStats puts the statistics of an activation over n items into a row.
+func (r *Row) setStats(s LatentStats, n int) {
+	r.Count, r.Max, r.Mean = s.Count, s.Max, s.Mean()
+	if n > 0 {
+		r.Density = float64(s.Count) / float64(n)
+	}
 }
 
 // fillSize counts the items that are in a cluster now.
@@ -317,14 +387,14 @@ func (c *compiler) compileList(x *syntax.List) (statement, error) {
 	if x.What == syntax.ListImages {
 		return c.compileImages(x)
 	}
-	if x.LikeText {
-		return nil, c.notYet(x.Like.Span, `"like text"`, "give a pattern: like sea*")
-	}
 	if err := c.listable(x); err != nil {
 		return nil, err
 	}
-	l := &list{what: x.What}
-	err := c.refuse(x.Tails, "a listing", syntax.TailScore, syntax.TailMinScore, syntax.TailSelf, syntax.TailWith)
+	l := &list{what: x.What, cost: costRows(c.rowsOf(c.listRows(x.What)), ": %s")}
+	err := c.refuse(x.Tails, "a listing", "leave it out", syntax.TailScore, syntax.TailSelf, syntax.TailWith, syntax.TailAfter, syntax.TailGroup, syntax.TailDistinct, syntax.TailSigned)
+	if err == nil && !x.LikeText {
+		err = c.refuse(x.Tails, "a listing", `only "like text" gives rows a score`, syntax.TailMinScore)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -336,14 +406,25 @@ func (c *compiler) compileList(x *syntax.List) (statement, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.like = like.Text
+		if x.LikeText {
+			l.text = &likeText{at: x.Like.Span, text: like.Text, cost: c.latentCost()}
+		} else {
+			l.like = like.Text
+		}
 	}
 	fields := listed[x.What]
+	if x.LikeText {
+		if x.What != syntax.ListConcepts && x.What != syntax.ListLatents {
+			return nil, c.fail(x.Like.Span, "give a pattern: like sea*", "%s have no direction that a text could be like", x.What)
+		}
+		fields = maps.Clone(fields)
+		fields["score"] = TypeFloat
+	}
 	if field := l.tails.order.field; field != "" {
 		if _, known := fields[field]; !known {
 			return nil, c.unknownField(syntax.Field{Span: orderSpan(x.Tails), Name: field}, listFields(fields))
 		}
-		l.stats = !slices.Contains([]string{"name", "latent", "cluster", "mean_cosine"}, field)
+		l.stats = !slices.Contains([]string{"name", "latent", "cluster", "mean_cosine", "score"}, field)
 	}
 	if x.Where != nil {
 		l.stats = true
@@ -429,19 +510,44 @@ func (c *compiler) rowTests(list []syntax.Expr, fields map[string]Field) ([]rowT
 	return tests, nil
 }
 
-// compileImages resolves the listing of images: by id, without scores.
+// listRows returns how many rows a listing has where that is known without reading them, else -1.
+func (c *compiler) listRows(what syntax.Listing) int {
+	switch what {
+	case syntax.ListConcepts:
+		return len(c.Words())
+	case syntax.ListLatents:
+		m, _ := c.Model()
+		return m.Latents
+	}
+	return -1
+}
+
+// latentCost estimates what a search of the latents reads.
+func (c *compiler) latentCost() string {
+	if !c.planning {
+		return ""
+	}
+	m, _ := c.Model()
+	return ", a scan of " + counted(m.Latents, "row")
+}
+
+// compileImages resolves the listing of images: by id, without scores. Those like a text are those near it.
 func (c *compiler) compileImages(x *syntax.List) (statement, error) {
-	t, err := c.tails(x.Tails)
-	if err != nil {
-		return nil, err
-	}
 	if x.LikeText {
-		return nil, c.notYet(x.Like.Span, `"images like text"`, `ask "near text …"`)
+		what := &syntax.Operand{Span: x.Like.Span, Kind: syntax.OperandText, Arg: *x.Like}
+		return c.compileFind(&syntax.Find{Span: x.Span, Near: &syntax.Near{Span: x.Like.Span, What: what}, Where: x.Where, Tails: x.Tails})
 	}
-	if err := c.refuse(x.Tails, "a listing", syntax.TailScore, syntax.TailMinScore, syntax.TailSelf); err != nil {
-		return nil, err
+	t, err := c.tails(x.Tails)
+	if err == nil {
+		err = c.checkParts(x.Tails, "pictures", "leave it out; explain takes it", "why", "codes", "meta", "vector")
 	}
-	if err := c.checkOrder(x.Tails, false); err != nil {
+	if err == nil {
+		err = c.refuse(x.Tails, "a listing", "leave it out", syntax.TailScore, syntax.TailMinScore, syntax.TailSelf, syntax.TailSigned)
+	}
+	if err == nil {
+		err = c.checkOrder(x.Tails, false)
+	}
+	if err != nil {
 		return nil, err
 	}
 	var terms []cond
@@ -450,7 +556,7 @@ func (c *compiler) compileImages(x *syntax.List) (statement, error) {
 		if err != nil {
 			return nil, err
 		}
-		terms = append(terms, &has{Pred{Field: "id", Op: Glob, Values: []any{like.Text}}})
+		terms = append(terms, &has{Pred{Field: "id", Op: Glob, Values: []any{like.Text}}, c.rowsOf(c.Len())})
 	}
 	if x.Where != nil {
 		where, err := c.cond(x.Where, foldSum)
@@ -460,7 +566,7 @@ func (c *compiler) compileImages(x *syntax.List) (statement, error) {
 		terms = append(terms, &filter{where})
 	}
 	if len(terms) == 0 {
-		terms = append(terms, everything{})
+		terms = append(terms, c.everything())
 	}
 	return &find{cond: both(foldSum, terms...), tails: t}, nil
 }

@@ -3,7 +3,8 @@ package query
 import (
 	"context"
 	"fmt"
-	"math"
+	"slices"
+	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -20,63 +21,148 @@ type near struct {
 	dense bool
 	where cond // nil: all items
 	tails tails
+	cost  string // an estimate, where the plan is asked for
 }
 
 func (n *near) plan(t *tree) {
-	n.tails.plan(t, true)
-	t.below(func() {
+	n.tails.plan(t, true, func() {
 		space := "codes"
 		if n.dense {
 			space = "vectors"
 		}
-		t.line("%s: cosine of %s", n.text, space)
-		if n.where != nil {
-			t.below(func() {
+		t.line("%s: cosine of %s%s", n.text, space, n.cost)
+		t.below(func() {
+			if n.tails.signed {
+				t.line("signed: codes may go below zero")
+			}
+			if n.where != nil {
 				t.line("filter")
 				t.below(func() { n.where.plan(t) })
-			})
-		}
+			}
+		})
 	})
 }
 
+// steered reports whether the query asks for something else than a thing as it is.
+func (n *near) steered() bool { return len(n.steer) > 0 || n.what.edited() }
+
 func (n *near) rows(ctx context.Context, r *run, yield func(Row) bool) error {
+	from, err := n.tails.start(r)
+	if err != nil {
+		return err
+	}
 	among, err := n.among(ctx, r)
 	if err != nil {
 		return err
 	}
-	top := n.tails.top
-	if top == 0 {
-		top = defaultTop
+	rank, code, err := n.ranking(ctx, r, among)
+	if err != nil {
+		return err
 	}
-	var found []index.Hit
-	var code sae.Code
+	s, err := n.tails.show(ctx, r, rank, from, false, n.tails.rows(true))
+	if err != nil {
+		return err
+	}
+	var why func(uint32, sae.Code) []Why
+	if !n.dense {
+		why = func(_ uint32, c sae.Code) []Why { return explainScore(r, c, products(code, c)) }
+	}
+	var was map[uint32]int
+	if n.tails.with.why && n.steered() {
+		if was, err = n.compare(ctx, r, among, s); err != nil {
+			return err
+		}
+	}
+	return yieldImages(ctx, r, s, &n.tails, why, was, yield)
+}
+
+// ranking orders items by how near they are. It returns the code that they are compared with, where that is one.
+func (n *near) ranking(ctx context.Context, r *run, among *roaring.Bitmap) (ranking, sae.Code, error) {
 	if n.dense {
-		var v []float32
-		if v, err = n.vector(ctx, r); err != nil {
-			return err
-		}
-		found, err = r.NearDense(ctx, v, n.tails.offset+top, among)
-	} else {
-		if code, err = n.code(ctx, r); err != nil {
-			return err
-		}
-		found, err = r.NearLatent(ctx, code, n.tails.offset+top, among)
+		v, err := n.vector(ctx, r)
+		return n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) { return r.NearDense(ctx, v, k, among) }), sae.Code{}, err
 	}
+	code, err := n.code(ctx, r)
+	if len(code.Latents) == 0 {
+		return func(context.Context, int) ([]ranked, error) { return nil, nil }, code, err
+	}
+	return n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) { return r.NearLatent(ctx, code, k, among) }), code, err
+}
+
+// ranked makes a ranking of a search for the k nearest.
+func (n *near) ranked(r *run, search func(ctx context.Context, k int) ([]index.Hit, error)) ranking {
+	return func(ctx context.Context, k int) ([]ranked, error) {
+		found, err := search(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		hits := make([]hit, 0, len(found))
+		for _, h := range found {
+			if n.dense || h.Score > 0 { // codes without a common latent are not near
+				hits = append(hits, hit{h.Ord, float64(h.Score), float64(h.Score), true})
+			}
+		}
+		if hits, err = n.tails.atLeast(ctx, r, everything{}, hits); err != nil { // all scores are known
+			return nil, err
+		}
+		return n.tails.order.best(ctx, r, slices.Values(hits), nil, k)
+	}
+}
+
+// compare says at which rank the rows that are shown were without steering and edits, and tells which rows steering drove out.
+func (n *near) compare(ctx context.Context, r *run, among *roaring.Bitmap, s slice) (was map[uint32]int, err error) {
+	plain := &near{text: n.text, what: n.what.plain(), dense: n.dense, tails: tails{minScore: n.tails.minScore}}
+	rank, _, err := plain.ranking(ctx, r, among)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	hits := make([]hit, 0, len(found))
-	for _, h := range found {
-		if n.dense || h.Score > 0 { // codes without a common latent are not near
-			hits = append(hits, hit{h.Ord, float64(h.Score), float64(h.Score), true})
-		}
+	end := s.before + len(s.rows)
+	if end == 0 {
+		return nil, nil
 	}
-	best, err := n.tails.rank(ctx, r, everything{}, hits, top) // all scores are known
+	before, err := rank(ctx, end)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	why := func(_ uint32, c sae.Code) []Why { return explainScore(r, c, products(code, c)) }
-	return yieldImages(ctx, r, best, n.tails, why, yield)
+	was = map[uint32]int{}
+	for i, row := range before {
+		was[row.ord] = i + 1
+	}
+	if s.before == 0 {
+		now := ordinals(hitsOf(s.rows))
+		var gone []string
+		for i, row := range before {
+			if !now.Contains(row.ord) {
+				gone = append(gone, fmt.Sprintf("%s (%d)", syntax.Name{Text: row.id}, i+1))
+			}
+		}
+		r.note(goneText(gone, end))
+	}
+	return was, nil
+}
+
+// maxGone is how many pictures a note names.
+const maxGone = 10
+
+// goneText says what steering drove out of the first rows, or that it drove out nothing.
+func goneText(gone []string, of int) string {
+	if len(gone) == 0 {
+		return fmt.Sprintf("without steering the same %s come first", counted(of, "picture"))
+	}
+	more := ""
+	if len(gone) > maxGone {
+		more = fmt.Sprintf(" and %d more", len(gone)-maxGone)
+		gone = gone[:maxGone]
+	}
+	return fmt.Sprintf("without steering these were among the first %d: %s%s", of, strings.Join(gone, ", "), more)
+}
+
+func hitsOf(rows []ranked) []hit {
+	hits := make([]hit, len(rows))
+	for i, row := range rows {
+		hits[i] = row.hit
+	}
+	return hits
 }
 
 // among returns the items that may be answered; nil means all.
@@ -136,110 +222,16 @@ func products(a, b sae.Code) map[uint32]float64 {
 	return sum
 }
 
-// A steer adds scale times something to what is asked for; a negative scale
-// takes it away. It is an operand or a group of latents.
-type steer struct {
-	at    syntax.Span
-	scale float64
-	what  *operand
-	group []Weight
-}
-
-// code returns the code that is asked for: that of the operand, steered.
-func (n *near) code(ctx context.Context, r *run) (sae.Code, error) {
-	code, err := n.what.code(ctx, r)
-	if err != nil || len(n.steer) == 0 {
-		return code, err
-	}
-	sum := map[uint32]float64{}
-	addCode(sum, code, 1)
-	for _, s := range n.steer {
-		if s.what != nil {
-			c, err := s.what.code(ctx, r)
-			if err != nil {
-				return sae.Code{}, err
-			}
-			addCode(sum, c, s.scale)
-			continue
-		}
-		if err := s.addTypical(ctx, r, sum); err != nil {
-			return sae.Code{}, err
-		}
-	}
-	code = makeCode(sum)
-	if len(code.Latents) == 0 {
-		return code, r.fail(n.what.node.Span, nil, "nothing is left of the code after steering", "take less away")
-	}
-	return code, nil
-}
-
-// addTypical adds the typical activation of each latent of a group. The latents
-// of a concept keep their proportions; the strongest counts in full.
-func (s steer) addTypical(ctx context.Context, r *run, sum map[uint32]float64) error {
-	for _, w := range s.group {
-		stats, err := r.LatentStats(ctx, w.Latent)
-		if err != nil {
-			return err
-		}
-		sum[w.Latent] += s.scale * stats.Mean() * float64(w.W/s.group[0].W)
-	}
-	return nil
-}
-
-// vector returns the vector that is asked for, of unit norm.
-func (n *near) vector(ctx context.Context, r *run) ([]float32, error) {
-	v, err := n.what.vector(ctx, r)
-	if err != nil || len(n.steer) == 0 {
-		return v, err
-	}
-	sum := make([]float64, len(v))
-	addVector(sum, v, 1)
-	for _, s := range n.steer {
-		v, err := s.what.vector(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		if len(v) != len(sum) {
-			return nil, r.fail(s.at, nil, fmt.Sprintf("a vector of %d numbers cannot be added to one of %d", len(v), len(sum)), "")
-		}
-		addVector(sum, v, s.scale)
-	}
-	return r.unit(n.what.node.Span, sum)
-}
-
-func addVector(sum []float64, v []float32, scale float64) {
-	for i, x := range v {
-		sum[i] += scale * float64(x)
-	}
-}
-
-func addCode(sum map[uint32]float64, c sae.Code, scale float64) {
-	for i, latent := range c.Latents {
-		sum[latent] += scale * float64(c.Acts[i])
-	}
-}
-
-// unit divides a vector by its norm.
-func (r *run) unit(at syntax.Span, v []float64) ([]float32, error) {
-	norm := 0.0
-	for _, x := range v {
-		norm += x * x
-	}
-	norm = math.Sqrt(norm)
-	if norm == 0 || math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return nil, r.fail(at, nil, "this vector has no direction: it is zero or not finite", "")
-	}
-	out := make([]float32, len(v))
-	for i, x := range v {
-		out[i] = float32(x / norm)
-	}
-	return out, nil
-}
-
 // compileNear resolves a near.
 func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
-	if err := c.refuse(f.Tails, "near, which is ordered by nearness", syntax.TailOrder, syntax.TailScore); err != nil {
+	if err := c.refuse(f.Tails, "near, which is ordered by nearness", "leave it out", syntax.TailOrder, syntax.TailScore); err != nil {
 		return nil, err
+	}
+	changed := len(f.Near.Steer) > 0 || hasEdits(f.Near.What)
+	if !changed {
+		if err := c.refuse(f.Tails, "what is not steered", "leave it out", syntax.TailSigned); err != nil {
+			return nil, err
+		}
 	}
 	n := &near{dense: c.inDense(f.Near), tails: t}
 	n.text = (&syntax.Query{Stmt: &syntax.Find{Near: f.Near}}).String()
@@ -248,8 +240,9 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 			return nil, err
 		}
 	}
+	n.cost = c.nearCost(n.dense)
 	for _, tail := range f.Tails {
-		if tail.Kind == syntax.TailWith && n.dense && t.with.why {
+		if tail.Kind == syntax.TailWith && n.dense && t.with.why && !changed {
 			return nil, c.fail(tail.Span, "ask in latent, or explain an image", "nearness of vectors is not made of latents")
 		}
 	}
@@ -259,7 +252,7 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 			return nil, err
 		}
 	}
-	if f.Near.What.Kind == syntax.OperandConcepts && len(f.Near.Steer) == 0 && !n.dense {
+	if f.Near.What.Kind == syntax.OperandConcepts && !changed && !n.dense {
 		return c.nearConcepts(f.Near.What, n.where, t)
 	}
 	if n.what, err = c.operand(f.Near.What, n.dense); err != nil {
@@ -281,11 +274,28 @@ func (c *compiler) inDense(n *syntax.Near) bool {
 	if n.Space != syntax.SpaceDefault {
 		return n.Space == syntax.SpaceDense
 	}
-	if len(n.Steer) > 0 || n.What.Kind == syntax.OperandConcepts {
+	if len(n.Steer) > 0 || hasEdits(n.What) || n.What.Kind == syntax.OperandConcepts {
 		return false
 	}
 	_, active := c.Model()
 	return !active || n.What.Kind == syntax.OperandText
+}
+
+// hasEdits reports whether a code is edited anywhere in an operand.
+func hasEdits(o *syntax.Operand) bool {
+	return len(o.Edits) > 0 || slices.ContainsFunc(o.Mean, hasEdits)
+}
+
+// nearCost estimates what a search reads: all vectors, or as many postings as a code's latents have on average.
+func (c *compiler) nearCost(dense bool) string {
+	if !c.planning {
+		return ""
+	}
+	if dense {
+		return ", a scan of " + counted(c.Len(), "vector")
+	}
+	m, _ := c.Model()
+	return ", about " + counted(int(int64(c.Len())*int64(m.K)*int64(m.K)/int64(max(m.Latents, 1))), "posting")
 }
 
 // nearConcepts resolves "near concepts (…)" on its own: the dot product of codes
@@ -304,37 +314,4 @@ func (c *compiler) nearConcepts(o *syntax.Operand, where cond, t tails) (stateme
 		s.cond = both(foldSum, s.cond, &filter{where})
 	}
 	return s, nil
-}
-
-// steer resolves one step of steering.
-func (c *compiler) steer(s syntax.Steer, dense bool) (steer, error) {
-	out := steer{at: s.Span, scale: 1}
-	if s.Scale != nil {
-		out.scale = *s.Scale
-	}
-	if s.Minus {
-		out.scale = -out.scale
-	}
-	if s.Operand != nil {
-		var err error
-		out.what, err = c.operand(s.Operand, dense)
-		return out, err
-	}
-	if dense {
-		return out, c.fail(s.Span, "ask in latent, or steer by a text or an image", "concepts and latents steer codes, not vectors")
-	}
-	resolve, name := c.conceptGroup, s.Concept
-	if s.Latent != nil {
-		resolve, name = c.latentGroup, s.Latent
-	}
-	n, err := c.name(*name)
-	if err != nil {
-		return out, err
-	}
-	g, err := resolve(n)
-	if err != nil {
-		return out, err
-	}
-	out.group = g.group
-	return out, nil
 }

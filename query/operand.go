@@ -1,10 +1,8 @@
 package query
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -21,10 +19,38 @@ type operand struct {
 	direct []float32  // a vector given as a parameter; nil otherwise
 	mean   []*operand // of mean
 	groups []*fires   // of concepts, with their weights
+	edits  []edit     // of its code, in order
+	signed bool       // edits may leave activations below zero
+}
+
+// edited reports whether its code, or that of a part, is edited.
+func (o *operand) edited() bool {
+	return len(o.edits) > 0 || slices.ContainsFunc(o.mean, (*operand).edited)
+}
+
+// plain returns the operand without edits.
+func (o *operand) plain() *operand {
+	out := *o
+	out.edits, out.mean = nil, nil
+	for _, part := range o.mean {
+		out.mean = append(out.mean, part.plain())
+	}
+	return &out
 }
 
 // operand resolves an operand, for its vector or for its code.
 func (c *compiler) operand(o *syntax.Operand, dense bool) (*operand, error) {
+	out, err := c.plainOperand(o, dense)
+	if err != nil {
+		return nil, err
+	}
+	out.signed = c.signed
+	out.edits, err = c.edits(o.Edits)
+	return out, err
+}
+
+// plainOperand resolves an operand without its edits.
+func (c *compiler) plainOperand(o *syntax.Operand, dense bool) (*operand, error) {
 	out := &operand{node: o}
 	var err error
 	switch o.Kind {
@@ -122,8 +148,36 @@ func (o *operand) addSelf(ctx context.Context, r *run, self *roaring.Bitmap) err
 	return err
 }
 
-// vector returns the operand's vector, of unit norm.
+// vector returns the operand's vector, of unit norm. To it goes what the edits change in the vector that the code stands for.
 func (o *operand) vector(ctx context.Context, r *run) ([]float32, error) {
+	v, err := o.plainVector(ctx, r)
+	if err != nil || len(o.edits) == 0 {
+		return v, err
+	}
+	before, err := o.plainCode(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	to := make([]float64, len(v))
+	addVector(to, v, 1)
+	if err := r.addDecoded(o.node.Span, to, before, o.edit(before)); err != nil {
+		return nil, err
+	}
+	return r.unit(o.node.Span, to)
+}
+
+// edit returns an edited code.
+func (o *operand) edit(c sae.Code) sae.Code {
+	s := sum{}
+	s.add(c, 1)
+	for _, e := range o.edits {
+		e.apply(s)
+	}
+	return s.code(o.signed)
+}
+
+// plainVector returns the vector without edits. What comes from outside the database is asked for once in a run.
+func (o *operand) plainVector(ctx context.Context, r *run) (v []float32, err error) {
 	switch o.node.Kind {
 	case syntax.OperandImage:
 		ord, err := o.ord(ctx, r)
@@ -131,24 +185,39 @@ func (o *operand) vector(ctx context.Context, r *run) ([]float32, error) {
 			return nil, err
 		}
 		return r.Vector(ctx, ord)
-	case syntax.OperandText:
-		v, note, err := r.TextVector(ctx, o.arg)
-		if err != nil {
-			return nil, r.wrap(o.node.Span, err)
-		}
-		r.note(note)
-		return o.unit(r, v)
 	case syntax.OperandMean:
 		return o.meanVector(ctx, r)
 	}
-	if o.direct != nil {
-		return o.unit(r, o.direct)
+	if v, known := r.vectors[o.node]; known {
+		return v, nil
 	}
-	v, err := r.p.opts.load(ctx, o.node.Kind, o.arg)
+	if v, err = o.fetch(ctx, r); err == nil {
+		v, err = o.unit(r, v)
+	}
+	if err == nil {
+		r.vectors[o.node] = v
+	}
+	return v, err
+}
+
+// fetch gets the vector of something outside the database.
+func (o *operand) fetch(ctx context.Context, r *run) ([]float32, error) {
+	if o.direct != nil {
+		return o.direct, nil
+	}
+	var v []float32
+	var note string
+	var err error
+	if o.node.Kind == syntax.OperandText {
+		v, note, err = r.TextVector(ctx, o.arg)
+	} else {
+		v, err = r.p.opts.load(ctx, o.node.Kind, o.arg)
+	}
 	if err != nil {
 		return nil, r.wrap(o.node.Span, err)
 	}
-	return o.unit(r, v)
+	r.note(note)
+	return v, nil
 }
 
 func (o *operand) unit(r *run, v []float32) ([]float32, error) {
@@ -176,10 +245,19 @@ func (o *operand) meanVector(ctx context.Context, r *run) ([]float32, error) {
 	return r.unit(o.node.Span, sum)
 }
 
-// code returns the operand's code: as stored for an image, the mean of codes for
+// code returns the operand's code, with its edits.
+func (o *operand) code(ctx context.Context, r *run) (sae.Code, error) {
+	c, err := o.plainCode(ctx, r)
+	if err != nil || len(o.edits) == 0 {
+		return c, err
+	}
+	return o.edit(c), nil
+}
+
+// plainCode returns the code without edits: as stored for an image, the mean of codes for
 // mean, a code of weights for concepts, and what the autoencoder makes of the
 // vector for anything else.
-func (o *operand) code(ctx context.Context, r *run) (sae.Code, error) {
+func (o *operand) plainCode(ctx context.Context, r *run) (sae.Code, error) {
 	switch o.node.Kind {
 	case syntax.OperandImage:
 		ord, err := o.ord(ctx, r)
@@ -188,25 +266,25 @@ func (o *operand) code(ctx context.Context, r *run) (sae.Code, error) {
 		}
 		return r.Code(ctx, ord)
 	case syntax.OperandMean:
-		sum := map[uint32]float64{}
+		s := sum{}
 		for _, part := range o.mean {
 			c, err := part.code(ctx, r)
 			if err != nil {
 				return sae.Code{}, err
 			}
-			addCode(sum, c, 1/float64(len(o.mean)))
+			s.add(c, 1/float64(len(o.mean)))
 		}
-		return makeCode(sum), nil
+		return s.code(o.signed), nil
 	case syntax.OperandConcepts:
-		sum := map[uint32]float64{}
+		s := sum{}
 		for _, g := range o.groups {
 			for _, w := range g.group {
-				sum[w.Latent] += g.weight * float64(w.W)
+				s[w.Latent] += g.weight * float64(w.W)
 			}
 		}
-		return makeCode(sum), nil
+		return s.code(false), nil
 	}
-	v, err := o.vector(ctx, r)
+	v, err := o.plainVector(ctx, r)
 	if err != nil {
 		return sae.Code{}, err
 	}
@@ -215,16 +293,4 @@ func (o *operand) code(ctx context.Context, r *run) (sae.Code, error) {
 		return sae.Code{}, r.wrap(o.node.Span, err)
 	}
 	return code, nil
-}
-
-// makeCode keeps what is above zero, by ascending latent.
-func makeCode(sum map[uint32]float64) sae.Code {
-	var c sae.Code
-	for _, latent := range slices.SortedFunc(maps.Keys(sum), cmp.Compare) {
-		if x := float32(sum[latent]); x > 0 {
-			c.Latents = append(c.Latents, latent)
-			c.Acts = append(c.Acts, x)
-		}
-	}
-	return c
 }

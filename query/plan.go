@@ -18,6 +18,7 @@ type Plan struct {
 	planOnly bool // the query asks for the plan, not for the answer
 	stmt     statement
 	opts     options
+	notes    []string // for the person who asks, about the names in the query
 }
 
 // A statement is one resolved query. It reads nothing until rows is called.
@@ -41,6 +42,8 @@ type run struct {
 	matched map[cond]*roaring.Bitmap
 	// limits are what thresholds compare activations with.
 	limits map[*fires]float32
+	// vectors are those of operands outside the database, of unit norm.
+	vectors map[*syntax.Operand][]float32
 
 	acc sparse.Accumulator
 }
@@ -73,7 +76,10 @@ func (p *Plan) Run(ctx context.Context, src Source) iter.Seq2[Row, error] {
 			p.yieldPlan(yield)
 			return
 		}
-		r := &run{Source: src, p: p, matched: map[cond]*roaring.Bitmap{}, limits: map[*fires]float32{}}
+		r := &run{Source: src, p: p, matched: map[cond]*roaring.Bitmap{}, limits: map[*fires]float32{}, vectors: map[*syntax.Operand][]float32{}}
+		for _, note := range p.notes {
+			r.note(note)
+		}
 		if err := p.stmt.rows(ctx, r, func(row Row) bool { return yield(row, nil) }); err != nil {
 			yield(Row{}, err)
 		}

@@ -36,6 +36,8 @@ type Row struct {
 	Why    []Why          // by descending share
 	Code   *sae.Code
 	Vector []float32
+	Was    int    // its rank before steering; 0: it was not among as many rows, or nobody asked
+	Cursor string // what "after" takes to go on; of the last row of a page that is not the last page
 
 	// Of an explanation, and of a latent.
 	Latent     uint32
@@ -56,12 +58,18 @@ type Row struct {
 	Common     bool     // it fires for nearly everything
 	Margin     float64  // by how much it leads the next
 
+	// Of the concept, latent or image that is described: what lies around it, the nearest or strongest first.
+	Aliases    []string    // of a concept: words that became part of it
+	Neighbours []Neighbour // latents by direction
+	Together   []Together  // latents that fire in its strongest pictures, and seldom elsewhere
+	Pictures   []Picture   // the strongest; of an image the nearest by vector
+
 	// Of a cluster, besides its Name, Count and Density.
 	Cluster  int
 	Concepts []ConceptShare // that set it apart, the strongest first
 	Cosine   float64        // mean cosine between its pictures and its centre, when it was made
 
-	// Of a count by something: that something. Of a field: its name and types.
+	// Of a count by something, and of an image in a group: that something. Of a field: its name and types.
 	By    string // the field; "concept" or "latent"
 	Value any    // its value: string, int64, float64, time.Time or bool
 	Name  string // of a count by cluster: the cluster's name
@@ -116,7 +124,10 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			Density float64  `json:"density"`
 			Max     float64  `json:"max"`
 			Mean    float64  `json:"mean"`
-		}{r.Rank, r.Concept, notNil(r.Latents), r.Count, r.Density, r.Max, r.Mean})
+			Score   float64  `json:"score,omitempty"`
+			Aliases []string `json:"aliases,omitempty"`
+			surroundings
+		}{r.Rank, r.Concept, notNil(r.Latents), r.Count, r.Density, r.Max, r.Mean, r.Score, r.Aliases, r.around()})
 	case KindLatent:
 		return json.Marshal(struct {
 			Rank       int      `json:"rank"`
@@ -134,8 +145,10 @@ func (r Row) MarshalJSON() ([]byte, error) {
 			RunnersUp  []string `json:"runners_up"`
 			Twins      []uint32 `json:"twins,omitempty"`
 			Common     bool     `json:"common,omitempty"`
+			Score      float64  `json:"score,omitempty"`
+			surroundings
 		}{r.Rank, r.Latent, r.Concept, r.Count, r.Density, r.Max, r.Mean, r.Count == 0,
-			r.Confidence, r.Reason, r.Cos, r.Margin, notNil(r.RunnersUp), r.Latents, r.Common})
+			r.Confidence, r.Reason, r.Cos, r.Margin, notNil(r.RunnersUp), r.Latents, r.Common, r.Score, r.around()})
 	case KindField:
 		return json.Marshal(struct {
 			Rank  int      `json:"rank"`
@@ -176,12 +189,27 @@ func (r Row) MarshalJSON() ([]byte, error) {
 		Why    []Why          `json:"why,omitzero"`
 		Code   *code          `json:"codes,omitempty"`
 		Vector []float32      `json:"vector,omitempty"`
-	}{Rank: r.Rank, ID: r.ID, Score: r.Score, Path: r.Path, Meta: shortKeys(r.Meta), Why: r.Why, Vector: r.Vector}
+		By     string         `json:"by,omitempty"`
+		Value  any            `json:"value,omitempty"`
+		Was    int            `json:"was,omitempty"`
+		surroundings
+		Cursor string `json:"cursor,omitempty"`
+	}{Rank: r.Rank, ID: r.ID, Score: r.Score, Path: r.Path, Meta: shortKeys(r.Meta), Why: r.Why, Vector: r.Vector,
+		By: r.By, Value: r.Value, Was: r.Was, surroundings: r.around(), Cursor: r.Cursor}
 	if r.Code != nil {
 		image.Code = &code{notNil(r.Code.Latents), notNil(r.Code.Acts)}
 	}
 	return json.Marshal(image)
 }
+
+// surroundings is what a description says beside the row itself.
+type surroundings struct {
+	Neighbours []Neighbour `json:"neighbours,omitempty"`
+	Together   []Together  `json:"together,omitempty"`
+	Pictures   []Picture   `json:"pictures,omitempty"`
+}
+
+func (r Row) around() surroundings { return surroundings{r.Neighbours, r.Together, r.Pictures} }
 
 // code is a sae.Code as JSON.
 type code struct {

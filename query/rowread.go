@@ -48,6 +48,10 @@ type rowFields struct {
 	By         string         `json:"by"`
 	Value      any            `json:"value"`
 	Plan       *string        `json:"plan"`
+	Was        int            `json:"was"`
+	Cursor     string         `json:"cursor"`
+	Aliases    []string       `json:"aliases"`
+	surroundings
 }
 
 // kind is told by a field that rows of no other kind have.
@@ -88,7 +92,8 @@ func (r *Row) UnmarshalJSON(data []byte) error {
 		Latent: f.Latent, Concept: f.Concept, Activation: f.Activation, Other: deref(f.Other), Share: f.Share, RunnersUp: f.RunnersUp,
 		Latents: f.Latents, Count: f.Count, Density: deref(f.Density), Max: f.Max, Mean: f.Mean, Confidence: f.Confidence, Reason: f.Reason,
 		Cos: f.Cosine, Common: f.Common, Margin: f.Margin, Cluster: deref(f.Cluster), Concepts: f.Concepts, By: f.By, Value: jsonValue(f.Value),
-		Name: f.Name, Types: f.Types, Text: deref(f.Plan),
+		Name: f.Name, Types: f.Types, Text: deref(f.Plan), Was: f.Was, Cursor: f.Cursor, Aliases: f.Aliases,
+		Neighbours: f.Neighbours, Together: f.Together, Pictures: f.Pictures,
 	}
 	switch r.Kind {
 	case KindLatent:

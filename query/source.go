@@ -29,6 +29,10 @@ type Catalog interface {
 	// Words returns every concept's word in byte order. The slice is shared: read only.
 	Words() []string
 
+	// Aliases returns, for the words of concepts, the words that became part of them, in byte order. The map is shared:
+	// read only.
+	Aliases() map[string][]string
+
 	// LatentName returns the name given to a latent; its Word is empty where it has none.
 	LatentName(latent uint32) LatentName
 
@@ -38,6 +42,15 @@ type Catalog interface {
 	// Clusters describes the groups that the items were put into, by number; none where they were not grouped. Which
 	// item is in which is the items' field ClusterField. The slice is shared: read only.
 	Clusters(ctx context.Context) ([]Cluster, error)
+
+	// TextDirection returns the vector of a text in the way in which decoder rows compare with it: where there is a
+	// vocabulary with vectors, as seen from the mean of its words, which closes most of the gap between texts and
+	// pictures. The error wraps ErrNoEncoder where nobody knows the text's vector.
+	TextDirection(ctx context.Context, text string) (v []float32, note string, err error)
+
+	// NearLatents returns the k latents, or all there are, whose decoder rows have the largest cosine with v, best
+	// first and equal ones by ascending latent. The Ord of a hit is the number of the latent.
+	NearLatents(ctx context.Context, v []float32, k int) ([]index.Hit, error)
 }
 
 // A Source answers what a running query asks about one unchanging state of a
@@ -47,6 +60,10 @@ type Catalog interface {
 // changes it.
 type Source interface {
 	Catalog
+
+	// State names the state of the database: it is another one after every change that may change an answer, and
+	// the same in every process that opens the same state.
+	State() string
 
 	// All returns the ordinals of the live items.
 	All(ctx context.Context) (*roaring.Bitmap, error)
@@ -84,6 +101,13 @@ type Source interface {
 
 	// Encode returns the code of a vector of unit norm under the active autoencoder.
 	Encode(x []float32) (sae.Code, error)
+
+	// Decode returns the vector that a code stands for under the active autoencoder, not of unit norm. Its
+	// activations may be below zero.
+	Decode(c sae.Code) ([]float32, error)
+
+	// Direction returns a latent's decoder row.
+	Direction(ctx context.Context, latent uint32) ([]float32, error)
 
 	// NearDense returns the k items of f (all, where f is nil) whose vectors have
 	// the largest cosine with q, best first, and every further item that ties

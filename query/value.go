@@ -28,13 +28,21 @@ func (c *compiler) meta(m *syntax.Meta) (cond, error) {
 	}
 	terms := make([]cond, len(preds))
 	for i, p := range preds {
-		terms[i] = &has{p}
+		terms[i] = &has{p, c.rowsOf(c.holders(f))}
 	}
 	if x := either(foldSum, terms...); negate {
-		return &none{x}, nil
+		return &none{x, c.rowsOf(c.Len())}, nil
 	} else {
 		return x, nil
 	}
+}
+
+// holders returns how many items have a field; every one has an id and a path.
+func (c *compiler) holders(f Field) int {
+	if f.Name == "id" || f.Name == "path" {
+		return c.Len()
+	}
+	return f.Count
 }
 
 // field finds a field by name.

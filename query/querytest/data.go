@@ -14,27 +14,32 @@ import (
 // Data is what a load command describes, a line for each thing:
 //
 //	latents 4 k 3                      the autoencoder: absent, there is none
+//	decoder 2 0 0.6 0.8 0              the decoder row of a latent, where it is not that of the identity
 //	name 0 sea 0.9 0.2 ocean beach     a latent's word, score, margin, runners-up
 //	confidence 0 0.6                   how far pictures bear a latent's word out, at most 0.75
 //	common 3                           a latent that fires for very many pictures
 //	twins 0 1                          latents that say the same
 //	concept sea 0:0.6 1:0.4            a concept's group
+//	alias ocean sea                    a word that became part of a concept
 //	text "the sea" 1 0 0 0             the vector of a text
 //	cluster 0 red_barn 0.9 barn:0.5    a cluster: its name (_ is none), mean cosine, concepts with their shares
 //	item a.jpg 3 4 0 0 meta.year=2020  an item: its id, its vector, its metadata
 //
 // The autoencoder is the identity on vectors: latent i is the i-th number of the
 // unit vector, where that is above zero and among the k largest. So a database
-// comes to the same codes by encoding.
+// comes to the same codes by encoding. Only decoder rows may be others.
 //
 // A value is an integer, a number, true, false, a time, a list [a|b], or else text.
 type Data struct {
 	Latents, K int
+	Decoder    map[uint32][]float32
 	Names      map[uint32]query.LatentName
 	Concepts   map[string]query.Concept
+	Aliases    map[string][]string // by the concept's word
 	Texts      map[string][]float32
 	Clusters   []query.Cluster
 	Items      []Item
+	State      string // what Memory says its state is
 }
 
 // An Item is an image: its vector not yet of unit norm, its metadata as
@@ -49,7 +54,9 @@ type Item struct {
 func ParseData(text string) (*Data, error) {
 	d := &Data{
 		Names:    map[uint32]query.LatentName{},
+		Decoder:  map[uint32][]float32{},
 		Concepts: map[string]query.Concept{},
+		Aliases:  map[string][]string{},
 		Texts:    map[string][]float32{},
 	}
 	for line := range strings.Lines(text) {
@@ -112,6 +119,17 @@ func (d *Data) parseLine(command string, words []string) error {
 			c.Group = append(c.Group, weight)
 		}
 		d.Concepts[c.Word] = c
+	case "decoder":
+		latent, err := strconv.ParseUint(words[0], 10, 32)
+		if err != nil {
+			return err
+		}
+		d.Decoder[uint32(latent)], _, err = parseVector(words[1:])
+		return err
+	case "alias":
+		word, of := strings.ReplaceAll(words[0], "_", " "), strings.ReplaceAll(words[1], "_", " ")
+		d.Aliases[of] = append(d.Aliases[of], word)
+		slices.Sort(d.Aliases[of])
 	case "text":
 		v, _, err := parseVector(words[1:])
 		d.Texts[strings.ReplaceAll(words[0], "_", " ")] = v
@@ -193,6 +211,9 @@ func (d *Data) Model() *sae.Model {
 	m := &sae.Model{D: n, M: n, K: d.K, Wenc: make([]float32, n*n), Wdec: make([]float32, n*n), Benc: make([]float32, n), Bdec: make([]float32, n), Scale: 1}
 	for i := range n {
 		m.Wenc[i*n+i], m.Wdec[i*n+i] = 1, 1
+	}
+	for latent, row := range d.Decoder {
+		copy(m.Wdec[int(latent)*n:], row)
 	}
 	m.Info.Name = "identity"
 	return m

@@ -2,7 +2,6 @@ package querytest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -222,6 +221,64 @@ func (m *Memory) Codes(ctx context.Context, f index.Filter) iter.Seq2[index.Code
 // Code implements query.Source.
 func (m *Memory) Code(_ context.Context, ord uint32) (sae.Code, error) { return m.codes[ord], nil }
 
+// State implements query.Source.
+func (m *Memory) State() string { return m.d.State }
+
+// Decode implements query.Source.
+func (m *Memory) Decode(c sae.Code) ([]float32, error) { return m.model.Decode(nil, c), nil }
+
+// Direction implements query.Source.
+func (m *Memory) Direction(_ context.Context, latent uint32) ([]float32, error) {
+	n := m.model.D
+	return m.model.Wdec[int(latent)*n : (int(latent)+1)*n], nil
+}
+
+// NearLatents implements query.Catalog.
+func (m *Memory) NearLatents(ctx context.Context, v []float32, k int) ([]index.Hit, error) {
+	var hits []index.Hit
+	for latent := range uint32(m.model.M) {
+		row, _ := m.Direction(ctx, latent)
+		hits = append(hits, index.Hit{Ord: latent, Score: float32(cosine(v, row))})
+	}
+	slices.SortFunc(hits, index.Compare)
+	return hits[:min(k, len(hits))], nil
+}
+
+// cosine returns that of two vectors, 0 where one has no direction.
+func cosine(v, w []float32) float64 {
+	dot, a, b := 0.0, 0.0, 0.0
+	for i, x := range v {
+		dot, a, b = dot+float64(x)*float64(w[i]), a+float64(x)*float64(x), b+float64(w[i])*float64(w[i])
+	}
+	if dot == 0 {
+		return 0
+	}
+	return dot / math.Sqrt(a*b)
+}
+
+// Aliases implements query.Catalog.
+func (m *Memory) Aliases() map[string][]string { return m.d.Aliases }
+
+// TextDirection implements query.Catalog: the text as seen from the mean of all texts.
+func (m *Memory) TextDirection(ctx context.Context, text string) ([]float32, string, error) {
+	v, note, err := m.TextVector(ctx, text)
+	if err != nil {
+		return nil, "", err
+	}
+	v = slices.Clone(v)
+	if len(m.d.Texts) == 1 {
+		return v, note, nil
+	}
+	for i := range v {
+		mean := 0.0
+		for _, w := range m.d.Texts {
+			mean += float64(w[i]) / float64(len(m.d.Texts))
+		}
+		v[i] -= float32(mean)
+	}
+	return v, note, nil
+}
+
 // Vector implements query.Source.
 func (m *Memory) Vector(_ context.Context, ord uint32) ([]float32, error) { return m.vecs[ord], nil }
 
@@ -282,7 +339,7 @@ func (m *Memory) nearest(k int, f index.Filter, score func(ord uint32) float64) 
 }
 
 // ErrNoText is what TextVector returns for a text that Data does not hold.
-var ErrNoText = errors.New("no encoder, and the text is no word of the vocabulary")
+var ErrNoText = fmt.Errorf("%w, and the text is no word of the vocabulary", query.ErrNoEncoder)
 
 // TextVector implements query.Source.
 func (m *Memory) TextVector(_ context.Context, text string) ([]float32, string, error) {

@@ -6,6 +6,7 @@
 //	load      builds a source from the items and names that follow, see Data
 //	eval      runs a query and prints its rows, or its error with the caret;
 //	          arguments name=value are its parameters
+//	pages     runs a query, which says top, page after page with the cursors, and prints the rows
 //	plan      prints the plan of a query, with estimates
 //
 // Memory is the source of the obvious kind. It is safe for concurrent use once built.
@@ -39,6 +40,8 @@ func RunScript(t *testing.T, path string, open func(t *testing.T, d *Data) query
 			return fmt.Sprintf("%d items\n", src.Len())
 		case "eval":
 			return eval(t.Context(), src, cmd.Input, params(cmd))
+		case "pages":
+			return pages(t.Context(), src, cmd.Input, params(cmd))
 		case "plan":
 			return eval(t.Context(), src, "plan "+cmd.Input, params(cmd))
 		}
@@ -85,6 +88,31 @@ func eval(ctx context.Context, src query.Source, text string, p query.Params) st
 	return b.String()
 }
 
+// pages runs a query from cursor to cursor, with a line between the pages.
+func pages(ctx context.Context, src query.Source, text string, p query.Params) string {
+	var b strings.Builder
+	p["cursor"] = ""
+	for {
+		plan, err := query.Compile(ctx, text+" after $cursor", src, p)
+		if err != nil {
+			return b.String() + render(err)
+		}
+		cursor := ""
+		for row, err := range plan.Run(ctx, src) {
+			if err != nil {
+				return b.String() + render(err)
+			}
+			b.WriteString(FormatRow(row) + "\n")
+			cursor = row.Cursor
+		}
+		if cursor == "" {
+			return b.String()
+		}
+		b.WriteString("--\n")
+		p["cursor"] = cursor
+	}
+}
+
 // throughJSON is FormatRow of a row that went over a wire.
 func throughJSON(row query.Row) string {
 	data, err := json.Marshal(row)
@@ -119,6 +147,19 @@ func addDoubts(r query.Row, add func(format string, args ...any)) {
 	}
 }
 
+// addAround adds what a description says.
+func addAround(r query.Row, add func(format string, args ...any)) {
+	for _, n := range r.Neighbours {
+		add("near [%d %s %.4f]", n.Latent, n.Concept, n.Cosine)
+	}
+	for _, t := range r.Together {
+		add("together [%d %s %d %.4f %+.4f]", t.Latent, t.Concept, t.Count, t.Share, t.Excess)
+	}
+	for _, p := range r.Pictures {
+		add("picture [%s %.4f]", p.ID, p.Score)
+	}
+}
+
 // FormatRow writes a row in one line, numbers with four decimals.
 func FormatRow(r query.Row) string {
 	var words []string
@@ -147,11 +188,28 @@ func FormatRow(r query.Row) string {
 		addDoubts(r, add)
 	case query.KindConcept:
 		add("%d %s latents %v count %d density %.4f max %.4f mean %.4f", r.Rank, r.Concept, r.Latents, r.Count, r.Density, r.Max, r.Mean)
+		if r.Score != 0 {
+			add("score %.4f", r.Score)
+		}
+		if len(r.Aliases) > 0 {
+			add("aliases %v", r.Aliases)
+		}
+		addAround(r, add)
 	case query.KindLatent:
 		add("%d latent %d %s count %d density %.4f max %.4f mean %.4f", r.Rank, r.Latent, r.Concept, r.Count, r.Density, r.Max, r.Mean)
+		if r.Score != 0 {
+			add("score %.4f", r.Score)
+		}
 		addDoubts(r, add)
+		addAround(r, add)
 	default:
 		add("%d %s %.4f", r.Rank, r.ID, r.Score)
+		if r.By != "" {
+			add("%s=%v", r.By, r.Value)
+		}
+		if r.Was != 0 {
+			add("was %d", r.Was)
+		}
 		if r.Path != r.ID {
 			add("path %s", r.Path)
 		}
@@ -167,6 +225,10 @@ func FormatRow(r query.Row) string {
 		if r.Meta != nil {
 			text, _ := json.Marshal(r.Meta) // keys in order
 			add("%s", text)
+		}
+		addAround(r, add)
+		if r.Cursor != "" {
+			add("more")
 		}
 	}
 	return strings.Join(words, " ")
