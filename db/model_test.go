@@ -83,7 +83,10 @@ func load(t *testing.T, d *db.DB, data *querytest.Data) {
 	for i := range min(m.M, m.D) {
 		m.Wenc[i*m.D+i] = 1
 	}
-	m.Wdec = m.Wenc
+	m.Wdec = slices.Clone(m.Wenc)
+	for latent, row := range data.Decoder {
+		copy(m.Wdec[int(latent)*m.D:], row)
+	}
 	dbtest.Must(t, d.AddModel(ctx, "identity", m))
 	dbtest.Must(t, d.Activate(ctx, "identity"))
 	n := &concept.Names{Latents: make([]concept.Name, m.M)}
@@ -107,6 +110,15 @@ func load(t *testing.T, d *db.DB, data *querytest.Data) {
 		n.Concepts = append(n.Concepts, c)
 	}
 	dbtest.Must(t, d.SetNames(ctx, "", n))
+	edits := concept.Edits{Merge: map[string]string{}}
+	for word, aliases := range data.Aliases {
+		for _, alias := range aliases {
+			edits.Merge[alias] = word
+		}
+	}
+	if len(edits.Merge) > 0 {
+		dbtest.Must(t, d.SetEdits(ctx, "", edits))
+	}
 }
 
 // compare holds the database against a map: items, codes of the active autoencoder, and postings.

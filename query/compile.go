@@ -253,6 +253,9 @@ func (c *compiler) act(a *syntax.Act, f fold) (cond, error) {
 		g.threshold = a.Threshold
 		if a.Weight != nil {
 			g.weight = *a.Weight
+			if err := c.factor(a.Span, "a weight", g.weight); err != nil {
+				return nil, err
+			}
 		}
 		if g.postings, err = c.estimate(g.group); err != nil {
 			return nil, err

@@ -75,10 +75,10 @@ func (c *compiler) edits(list []syntax.Edit) ([]edit, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case tooLarge(e.X):
-			return nil, c.fail(e.Span, "", "%g is too large for an activation", e.X)
-		case e.X < 0 && !c.signed:
+		if err := c.factor(e.Span, "an activation", e.X); err != nil {
+			return nil, err
+		}
+		if e.X < 0 && !c.signed {
 			return nil, c.fail(e.Span, `write "signed" at the end to go below zero`, "an activation is not negative")
 		}
 		out = append(out, edit{g.group, e.Scale, e.X})
@@ -117,10 +117,10 @@ func (c *compiler) steer(s syntax.Steer, dense bool) (steer, error) {
 	if s.Minus {
 		out.scale = -out.scale
 	}
-	if tooLarge(out.scale) {
-		return out, c.fail(s.Span, "", "%g is too large to steer by", out.scale)
+	err := c.factor(s.Span, "a number to steer by", out.scale)
+	if err != nil {
+		return out, err
 	}
-	var err error
 	if s.Operand != nil {
 		out.what, err = c.operand(s.Operand, dense)
 		return out, err
@@ -164,13 +164,16 @@ func (n *near) code(ctx context.Context, r *run) (sae.Code, error) {
 	return code, n.checkCode(r, code)
 }
 
-// checkCode demands that something is left of a steered or edited code, and that it is finite.
+// tooLarge is what no steered activation exceeds: with a margin for dot products, what can be computed with.
+const tooLarge = 1e30
+
+// checkCode demands that something is left of a steered or edited code, and that it can be computed with.
 func (n *near) checkCode(r *run, c sae.Code) error {
 	if len(c.Latents) == 0 && n.steered() {
 		return r.fail(n.what.node.Span, nil, "nothing is left of the code after steering", "take less away")
 	}
 	for i, act := range c.Acts {
-		if math.IsInf(float64(act), 0) {
+		if math.Abs(float64(act)) > tooLarge {
 			return r.fail(n.what.node.Span, nil, fmt.Sprintf("latent %d is too large after steering", c.Latents[i]), "steer by less")
 		}
 	}

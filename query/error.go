@@ -15,7 +15,6 @@ var (
 	ErrNoModel    = errors.New("no autoencoder is active")
 	ErrNoClusters = errors.New("no clusters")
 	ErrNotFound   = errors.New("not found")
-	ErrNotYet     = errors.New("not answered by this version")
 	ErrNoEncoder  = errors.New("no encoder")
 	ErrChanged    = errors.New("the database has changed")
 )

@@ -104,6 +104,9 @@ func (c *compiler) weighted(list []syntax.Weighted) ([]*fires, error) {
 		}
 		if w.Weight != nil {
 			g.weight = *w.Weight
+			if err := c.factor(w.Name.Span, "a weight", g.weight); err != nil {
+				return nil, err
+			}
 		}
 		if g.postings, err = c.estimate(g.group); err != nil {
 			return nil, err

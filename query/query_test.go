@@ -24,6 +24,9 @@ func shore(t testing.TB) query.Source {
 		confidence 0 0.375
 		concept sea 0:1
 		concept dog 2:1
+		alias ocean_wave sea
+		decoder 1 0.6 0.8 0
+		text ocean 1 0 0
 		cluster 0 sea 0.5 sea:0.75
 		cluster 1 _ 1
 		item a 3 4 0 cluster=0 meta.year=2020 meta.width=2 width=64 meta.at=2021-05-01T10:00:00Z meta.on=true
@@ -74,6 +77,12 @@ func TestRowsAsJSON(t *testing.T) {
 		{"latent = 0 top 1 with why, meta, codes, vector", `{"rank":1,"id":"42","score":1,"path":"42","meta":{"x":2,"year":2022},` +
 			`"why":[{"latent":0,"concept":"sea","activation":1,"share":1}],"codes":{"latents":[0],"activations":[1]},"vector":[1,0,0]}`},
 		{"id = a with meta", `{"rank":1,"id":"a","score":0,"path":"a","meta":{"at":"2021-05-01T10:00:00Z","cluster":0,"meta.width":2,"on":true,"width":64,"year":2020}}`},
+		{"near image a + sea with why top 1", `{"rank":1,"id":"42","score":0.8682431578636169,"path":"42","why":[{"latent":0,"concept":"sea","activation":1,"share":1}],"was":1}`},
+		{"all group by meta.year after \"\" top 1", `{"rank":1,"id":"42","score":0,"path":"42","by":"meta.year","value":2022,"cursor":"AaqjbfjybcD5JSMihOSc8ssBAQAAAAAAAAAANDK8kC89"}`},
+		{"concepts like text \"ocean\" top 1", `{"rank":1,"concept":"sea","latents":[0],"count":2,"density":0.6666666666666666,"max":1,"mean":0.800000011920929,"score":1}`},
+		{"describe latent 1", `{"rank":1,"latent":1,"concept":"","count":2,"density":0.6666666666666666,"max":0.800000011920929,"mean":0.7000000178813934,"dead":false,"confidence":0,"reason":"","cosine":0,"margin":0,"runners_up":[],"neighbours":[{"latent":0,"concept":"sea","cosine":0.6000000238418579}],"together":[{"latent":2,"concept":"","count":1,"share":0.5,"excess":0.16666666666666669}],"pictures":[{"id":"a","score":0.800000011920929},{"id":"b","score":0.6000000238418579}]}`},
+		{"describe concept sea", `{"rank":1,"concept":"sea","latents":[0],"count":2,"density":0.6666666666666666,"max":1,"mean":0.800000011920929,"aliases":["ocean wave"],"neighbours":[{"latent":1,"concept":"","cosine":0.6000000238418579}],"pictures":[{"id":"42","score":1},{"id":"a","score":0.6000000238418579}]}`},
+		{"describe image a", `{"rank":1,"id":"a","score":0,"path":"a","meta":{"at":"2021-05-01T10:00:00Z","cluster":0,"meta.width":2,"on":true,"width":64,"year":2020},"why":[{"latent":1,"concept":"","activation":0.800000011920929,"share":0.571428565346465},{"latent":0,"concept":"sea","activation":0.6000000238418579,"share":0.42857143465353503}],"pictures":[{"id":"42","score":0.6000000238418579},{"id":"b","score":0.48000001907348633}]}`},
 		{"explain image 42", `{"rank":1,"latent":0,"concept":"sea","activation":1,"share":1,"confidence":0.375,"runners_up":["ocean"]}`},
 		{"explain image 42 vs image 42", `{"rank":1,"latent":0,"concept":"sea","activation":1,"other":1,"share":1,"confidence":0.375,"runners_up":["ocean"]}`},
 		{"concepts like dog", `{"rank":1,"concept":"dog","latents":[2],"count":1,"density":0.3333333333333333,"max":0.800000011920929,"mean":0.800000011920929}`},
@@ -162,7 +171,7 @@ func TestKindsOfErrors(t *testing.T) {
 		{bare, "near image a in latent", query.ErrNoModel},
 		{src, "near image nobody", query.ErrNotFound},
 		{src, "describe image nobody", query.ErrNotFound},
-		{src, "concepts like text \"sea\"", query.ErrNotYet},
+		{src, "concepts like text \"sea\"", query.ErrNoEncoder},
 		{bare, "clusters", query.ErrNoClusters},
 		{src, `near file "x"`, query.ErrNoEncoder},
 		{src, `near text "x"`, querytest.ErrNoText},

@@ -87,6 +87,9 @@ func (c *compiler) tails(list []syntax.Tail) (t tails, err error) {
 			return t, err
 		}
 	}
+	if t.page != nil && t.page.from != nil {
+		t.offset = 0 // it said where the first page begins
+	}
 	return t, nil
 }
 
@@ -167,8 +170,17 @@ func (c *compiler) checkOrder(list []syntax.Tail, ranked bool) error {
 	return nil
 }
 
-// tooLarge reports whether a number is no finite activation.
-func tooLarge(x float64) bool { return math.Abs(x) > math.MaxFloat32 || x != x }
+// maxFactor is how large a number may be that weighs, steers or is an activation: far beyond any use, and small enough that no sum of
+// them and no cosine leaves the numbers that are finite.
+const maxFactor = 1_000_000
+
+// factor is an error if a number is larger than that.
+func (c *compiler) factor(at syntax.Span, what string, x float64) error {
+	if math.Abs(x) <= maxFactor {
+		return nil
+	}
+	return c.fail(at, "", "%s goes up to 1,000,000, not %g", what, math.Abs(x))
+}
 
 // plan writes the steps of the tails, and below them what the rows come from.
 func (t *tails) plan(tr *tree, ranked bool, from func()) {
@@ -217,13 +229,15 @@ func (t *tails) planRows(ranked bool) string {
 	default:
 		add("by id")
 	}
+	line := strings.Join(words, " ")
 	if t.page != nil {
-		add("%s", t.page)
+		line += fmt.Sprint("; ", t.page)
 	}
-	if t.effort > 0 {
-		add("exact whatever the effort")
-	} else if t.exact {
-		add("exact")
+	switch {
+	case t.effort > 0:
+		line += "; exact, whatever the effort"
+	case t.exact:
+		line += "; exact"
 	}
-	return strings.Join(words, " ")
+	return line
 }

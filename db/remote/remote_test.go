@@ -197,7 +197,7 @@ func TestTheSameErrors(t *testing.T) {
 		{full, "concept = $c", query.Params{"c": true}, nil},
 		{full, "concept = $c", query.Params{"c": 5.0}, nil},
 		{full, "meta.year = $y", query.Params{"y": []string{}}, nil},
-		{full, `concepts like text "sea"`, nil, query.ErrNotYet},
+		{full, `concepts like text "sea"`, nil, query.ErrNoEncoder},
 		{empty, "concept = dog", nil, db.ErrNoModel},
 		{empty, "clusters", nil, db.ErrNoClusters},
 	} {

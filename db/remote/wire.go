@@ -102,7 +102,7 @@ var kinds = []struct {
 	{"vector dimensions", index.ErrDim, http.StatusBadRequest},
 	{"space", db.ErrSpace, http.StatusBadRequest},
 	{"vector", db.ErrVector, http.StatusBadRequest},
-	{"not yet", query.ErrNotYet, http.StatusNotImplemented},
+	{"changed", query.ErrChanged, http.StatusConflict},
 }
 
 // messageOf is err on the wire, with the status it goes out under.

@@ -248,7 +248,9 @@ func (m *Memory) NearLatents(ctx context.Context, v []float32, k int) ([]index.H
 func cosine(v, w []float32) float64 {
 	dot, a, b := 0.0, 0.0, 0.0
 	for i, x := range v {
-		dot, a, b = dot+float64(x)*float64(w[i]), a+float64(x)*float64(x), b+float64(w[i])*float64(w[i])
+		dot += float64(x) * float64(w[i])
+		a += float64(x) * float64(x)
+		b += float64(w[i]) * float64(w[i])
 	}
 	if dot == 0 {
 		return 0

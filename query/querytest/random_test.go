@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -374,6 +375,55 @@ func TestPagesMakeTheWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestCursorsMakeTheWhole: pages by cursor are the pieces of the whole answer, for every form that has cursors.
+func TestCursorsMakeTheWhole(t *testing.T) {
+	pages := 0
+	for s := *seed; s < *seed+10; s++ {
+		g := newGambler(s)
+		src := NewMemory(g.d)
+		for range 40 {
+			text := g.pick("find "+g.expr(2)+g.maybe(" order by "+g.pick("meta.year", "label", "id", "meta.tags")+g.maybe(" desc")), g.scored(), g.near(), "all", "images where "+g.expr(2)) + g.maybe(" distinct") + g.maybe(" group by label")
+			text = withoutTop.ReplaceAllString(text, "")
+			if q, err := syntax.Parse(text); err != nil || q.String() == "" {
+				continue // a tail stands twice
+			}
+			whole := answer(t, src, text+" exact top 100") // "exact", lest the number is that of the rows of a group
+			var got strings.Builder
+			cursor := ""
+			for first := true; first || cursor != ""; first = false {
+				plan, err := query.Compile(t.Context(), fmt.Sprintf("%s exact top %d after $c", text, 1+g.IntN(7)), src, query.Params{"c": cursor})
+				if err != nil {
+					t.Fatalf("seed %d: %s\n%v", s, text, err)
+				}
+				cursor = ""
+				for row, err := range plan.Run(t.Context(), src) {
+					if err != nil && got.Len() == 0 && whole == "" {
+						break // steered to nowhere
+					}
+					if err != nil {
+						t.Fatalf("seed %d: %s\n%v", s, text, err)
+					}
+					cursor, row.Cursor, row.Was = row.Cursor, "", 0
+					got.WriteString(lines([]query.Row{row}))
+				}
+				pages++
+			}
+			if want := withoutWas.ReplaceAllString(whole, ""); got.String() != want {
+				t.Fatalf("seed %d: %s\npages\n%swhole\n%s", s, text, got.String(), want)
+			}
+		}
+	}
+	if pages < 1000 {
+		t.Errorf("only %d pages", pages)
+	}
+}
+
+// withoutTop finds what says how much of an answer is shown, but for that of groups; withoutWas what depends on it.
+var (
+	withoutTop = regexp.MustCompile(`(?: offset \d+)|(?: effort \d+| exact)|(?: group by [a-z.]+ top \d+)|(?: top \d+)`)
+	withoutWas = regexp.MustCompile(` was \d+`)
+)
 
 // TestBreakingOff: a consumer may stop after any row.
 func TestBreakingOff(t *testing.T) {
