@@ -148,32 +148,44 @@ func (f *fires) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit
 	return hits, nil
 }
 
-// plain reports whether the order of scores is that of activations: none is left out, and two that differ still do after weighing.
-func (f *fires) plain() bool { return f.threshold == nil && f.weight > 1e-100 && f.weight < 1e100 }
+// leads reports whether the items that pass are those of largest activation, and those of largest score: so it is unless a
+// threshold lets smaller ones through, or a weight makes all alike.
+func (f *fires) leads() bool {
+	return (f.threshold == nil || f.threshold.Op == syntax.Ge || f.threshold.Op == syntax.Gt) && f.weight > 1e-100
+}
 
-// ranking returns the k items with the largest activations, for a plain condition; all, where k is 0. It makes no hits of the others.
-func (f *fires) ranking(ctx context.Context, r *run, o order, k int) ([]ranked, error) {
-	found, err := r.acc.Bounds(ctx, r, f.terms, nil)
+// ranking returns the k items of largest score, for a condition that leads; all, where k is 0. It makes no hits of the others.
+func (f *fires) ranking(ctx context.Context, r *run, t *tails, k int) ([]ranked, error) {
+	found, err := f.contenders(ctx, r, k)
+	if err == nil {
+		err = sparse.Resolve(ctx, r, f.terms, found, sparse.Unknown(found))
+	}
+	limit := float32(0)
+	if err == nil && f.threshold != nil {
+		limit, err = f.limit(ctx, r, found) // the largest activation is among them
+	}
 	if err != nil {
-		return nil, err
-	}
-	if k > 0 {
-		found = sparse.Contenders(found, k)
-	}
-	if err := sparse.Resolve(ctx, r, f.terms, found, sparse.Unknown(found)); err != nil {
 		return nil, err
 	}
 	hits := make([]hit, 0, len(found))
 	for _, b := range found {
-		if b.Lo > 0 {
-			score := f.weight * float64(b.Lo)
+		score := f.weight * float64(b.Lo)
+		if b.Lo > 0 && (f.threshold == nil || holds(f.threshold.Op, b.Lo, limit)) && (t.minScore == nil || score >= *t.minScore) {
 			hits = append(hits, hit{b.Ord, score, score, true})
 		}
 	}
 	if r.why {
 		r.matched[f] = ordinals(hits)
 	}
-	return o.best(ctx, r, slices.Values(withTies(hits, k, false)), nil, k)
+	return t.order.best(ctx, r, slices.Values(withTies(hits, k, false)), nil, k)
+}
+
+// contenders returns bounds of the activations that may be among the k largest; all, where k is 0.
+func (f *fires) contenders(ctx context.Context, r *run, k int) ([]sparse.Bound, error) {
+	if k == 0 {
+		return r.acc.Bounds(ctx, r, f.terms, nil)
+	}
+	return r.acc.Best(ctx, r, f.terms, k)
 }
 
 // passing leaves of found, in place, the items that pass the threshold. Only where

@@ -102,7 +102,7 @@ func around(ctx context.Context, r *run, row *Row, group []Weight) (err error) {
 		return err
 	}
 	f := &fires{group: group, terms: termsOf(group), weight: 1}
-	best, err := f.ranking(ctx, r, order{}, describeAmong)
+	best, err := f.ranking(ctx, r, &tails{}, describeAmong)
 	if err != nil {
 		return err
 	}

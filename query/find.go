@@ -54,8 +54,8 @@ func (f *find) ranking(r *run, behind *ranked) ranking {
 	case o.byField():
 		return func(ctx context.Context, k int) ([]ranked, error) { return f.byField(ctx, r, behind, k) }
 	}
-	if one, isOne := f.cond.(*fires); isOne && one.plain() && behind == nil && f.tails.minScore == nil && !o.ascending() {
-		return func(ctx context.Context, k int) ([]ranked, error) { return one.ranking(ctx, r, o, k) }
+	if one, isOne := f.cond.(*fires); isOne && one.leads() && behind == nil && !o.ascending() {
+		return func(ctx context.Context, k int) ([]ranked, error) { return one.ranking(ctx, r, &f.tails, k) }
 	}
 	var hits []hit
 	found := false
