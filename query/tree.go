@@ -14,6 +14,15 @@ func TreeText(q *syntax.Query) (string, error) {
 	return text, nil
 }
 
+// ParseText is syntax.Parse, with an *Error.
+func ParseText(text string) (*syntax.Query, error) {
+	q, err := syntax.Parse(text)
+	if err != nil {
+		return nil, fromSyntax(text, err)
+	}
+	return q, nil
+}
+
 // ParseTree reads the JSON form of a query. What is wrong with it is an *Error whose place is in data.
 func ParseTree(data []byte) (*syntax.Query, error) {
 	var q syntax.Query

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -15,12 +16,17 @@ import (
 
 func newQueryCmd(a *app) *cobra.Command {
 	var params []string
+	var tree string
+	var asTree bool
 	var f encoderFlags
 	cmd := &cobra.Command{
 		Use:   "query [TEXT…]",
 		Short: "Answer a query",
 		Long: `Answer a query, given as arguments or, without any, on stdin. Exit status 1 if
 no row answers it.
+
+The query may also be its tree as JSON: text that begins with {, or --tree FILE,
+where - is stdin. --as-tree prints a query as such a tree and asks nothing.
 
 A $NAME in the text takes its value from --param NAME=VALUE: true and false are
 truth values, numbers are numbers, everything else is text.
@@ -32,11 +38,16 @@ files: a text is a word of its vocabulary, and file, url and vector are refused.
   saectl query 'near text "a red barn" top 5'
   saectl query 'near file "../elsewhere.jpg" top 5'
   saectl query 'concept = $c and exists meta.labels' --param c=dog
-  saectl query 'plan concept = dog and not concept = snow'`,
+  saectl query 'plan concept = dog and not concept = snow'
+  saectl query '{"find":{"where":{"concept":{"=":"dog"}},"top":10}}'
+  saectl query --as-tree 'concept = dog top 10'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := queryText(a, args)
+			text, err := queryText(a, args, tree)
 			if err != nil {
 				return err
+			}
+			if asTree {
+				return printTree(a, text)
 			}
 			values, err := parseParams(params)
 			if err != nil {
@@ -47,23 +58,68 @@ files: a text is a word of its vocabulary, and file, url and vector are refused.
 	}
 	f.add(cmd.Flags())
 	cmd.Flags().StringArrayVar(&params, "param", nil, "value of a $NAME in the text, as NAME=VALUE")
+	cmd.Flags().StringVar(&tree, "tree", "", "file with the query as JSON; - is stdin")
+	cmd.Flags().BoolVar(&asTree, "as-tree", false, "print the query as JSON instead of its answer")
 	return cmd
 }
 
-// queryText is the arguments as one text, or all of stdin.
-func queryText(a *app, args []string) (string, error) {
+// queryText is the arguments as one text, or all of stdin, or of the file that --tree names. A tree becomes the text that says the same.
+func queryText(a *app, args []string, tree string) (string, error) {
 	text := strings.Join(args, " ")
-	if len(args) == 0 {
-		data, err := io.ReadAll(io.LimitReader(a.stdin, syntax.MaxText+1))
+	switch {
+	case tree != "" && len(args) > 0:
+		return "", errors.New("a text and --tree: want one of them")
+	case tree != "" || len(args) == 0:
+		data, err := readQuery(a, tree)
 		if err != nil {
-			return "", fmt.Errorf("reading the query from stdin: %w", err)
+			return "", err
 		}
 		text = strings.TrimRight(string(data), "\r\n")
 	}
-	if strings.TrimSpace(text) == "" {
+	begins := strings.TrimSpace(text)
+	if begins == "" {
 		return "", hint(errors.New("no query"), "saectl query 'concept = dog top 10'")
 	}
-	return text, nil
+	if tree == "" && !strings.HasPrefix(begins, "{") {
+		return text, nil
+	}
+	q, err := query.ParseTree([]byte(text))
+	if err != nil {
+		return "", err
+	}
+	return q.String(), nil
+}
+
+// readQuery reads a query from a file, or from stdin where name is "-" or nothing.
+func readQuery(a *app, name string) ([]byte, error) {
+	in := a.stdin
+	if name != "" && name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading the query: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, syntax.MaxJSON+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the query: %w", err)
+	}
+	return data, nil
+}
+
+// printTree prints a query as JSON.
+func printTree(a *app, text string) error {
+	q, err := query.ParseText(text)
+	if err != nil {
+		return err
+	}
+	data, err := q.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s\n", data)
+	return err
 }
 
 // parseParams reads NAME=VALUE settings.

@@ -23,6 +23,8 @@ import (
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/internal/dbtest"
 	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/query/build"
+	"github.com/saedb/saedb/query/syntax"
 	"github.com/saedb/saedb/sae/concept"
 )
 
@@ -102,6 +104,14 @@ func distant(t *testing.T, c *remote.Client, text string, p query.Params) answer
 	return a
 }
 
+// asTree is distant for the tree of a text.
+func asTree(t *testing.T, c *remote.Client, text string, p query.Params) answer {
+	t.Helper()
+	q, err := syntax.Parse(text)
+	dbtest.Must(t, err)
+	return read(c.QueryTree(t.Context(), q, p, nil))
+}
+
 // plainJSON is rows as a script sees them.
 func plainJSON(t *testing.T, rows []query.Row) string {
 	t.Helper()
@@ -161,6 +171,9 @@ func TestTheSameAnswers(t *testing.T) {
 		if !slices.Equal(want.notes, got.notes) {
 			t.Errorf("%s: notes %q here, %q there", q.text, want.notes, got.notes)
 		}
+		if g := plainJSON(t, asTree(t, c, q.text, q.params).rows); g != plainJSON(t, want.rows) {
+			t.Errorf("%s as a tree:\nhere %s\nthere %s", q.text, plainJSON(t, want.rows), g)
+		}
 		noted += len(got.notes)
 		for i := range want.rows {
 			kinds[want.rows[i].Kind] = true
@@ -214,6 +227,29 @@ func TestTheSameErrors(t *testing.T) {
 		}
 		if q.kind != nil && (!errors.Is(here, q.kind) || !errors.Is(there, q.kind)) {
 			t.Errorf("%q: want %q here and there", q.text, q.kind)
+		}
+	}
+}
+
+// TestTheSameErrorsOfTrees asks with trees, here and there.
+func TestTheSameErrorsOfTrees(t *testing.T) {
+	d := library(t)
+	c := dial(t, serve(t, remote.Handler(d, remote.Options{})), "")
+	for _, q := range []struct {
+		tree *syntax.Query
+		says string
+	}{
+		{build.Find(build.Concept("wrd0001")).Tree(), "query:1:11: unknown concept"},
+		{build.Find(build.Eq("a b", 1)).Tree(), `query:1:1: /find/where/field: "a b" is no name of a field`},
+		{&syntax.Query{}, "query:1:1: the query is empty"},
+		{build.Near(build.File("/etc/passwd")).Tree(), "query:1:6: "},
+	} {
+		here, there := read(d.QueryTree(t.Context(), q.tree, nil)).err, read(c.QueryTree(t.Context(), q.tree, nil, nil)).err
+		if here == nil || there == nil || here.Error() != there.Error() || !strings.HasPrefix(here.Error(), q.says) {
+			t.Errorf("%v here, %v there, want %s", here, there, q.says)
+		}
+		if _, ok := errors.AsType[*query.Error](there); !ok {
+			t.Errorf("%v is no *query.Error", there)
 		}
 	}
 }
@@ -315,6 +351,12 @@ func TestRefusals(t *testing.T) {
 		{"a parameter of no type", "POST", "/v1/query", `{"query":"count","params":{"x":{"y":1}}}`, nil, 400, `parameter \"x\"`},
 		{"a mixed list", "POST", "/v1/query", `{"query":"count","params":{"x":[1,"y"]}}`, nil, 400, "element 1"},
 		{"a number out of range", "POST", "/v1/query", `{"query":"count","params":{"x":[1e99]}}`, nil, 400, "out of range"},
+		{"a tree", "POST", "/v1/query", `{"query":{"count":{"where":{"field":"meta.year",">=":2010}}}}`, nil, 200, `"count":20`},
+		{"a tree with a parameter", "POST", "/v1/query", `{"query":{"find":{"where":{"field":"id","=":{"param":"id"}}}},"params":{"id":"i0003"}}`, nil, 200, `"id":"i0003"`},
+		{"a malformed tree", "POST", "/v1/query", `{"query":{"count":{"were":{}}}}`, nil, 400, `{"error":"/count/were: unknown key \"were\"","offset":17,"hint":"did you mean where?"}`},
+		{"a tree of what is not there", "POST", "/v1/query", `{"query":{"count":{"where":{"field":"meta.yaer"}}}}`, nil, 400, `"offset":12,"hint":"did you mean meta.year, meta.at or meta.half?","text":"count where meta.yaer"`},
+		{"a file in a tree", "POST", "/v1/query", `{"query":{"find":{"near":{"file":"/etc/passwd"}}}}`, nil, 409, "cannot be read here"},
+		{"a list", "POST", "/v1/query", `{"query":["count"]}`, nil, 400, "cannot unmarshal array"},
 		{"a malformed query", "POST", "/v1/query", `{"query":"count by"}`, nil, 400, `"offset":8`},
 		{"a file", "POST", "/v1/query", `{"query":"near file \"/etc/passwd\""}`, nil, 409, "cannot be read here"},
 		{"no id", "GET", "/v1/items", "", nil, 400, "want one id"},
