@@ -69,6 +69,7 @@ Rand index and purity. A picture with several labels counts once for each.`,
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the random choices")
 	f.StringVar(&o.miniBatch, "mini-batch", "auto", "auto, off, or the number of pictures in a batch")
 	f.StringVar(&o.where, "where", "", "group the pictures of this query only; the others are in no cluster")
+	_ = cmd.RegisterFlagCompletionFunc("where", a.completeFlag(""))
 	f.StringVar(&o.label, "label-field", "", "metadata field to compare the clusters with")
 	f.IntVar(&o.threads, "threads", 0, "goroutines (default: one for each processor)")
 	return cmd

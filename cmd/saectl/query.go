@@ -41,6 +41,7 @@ files: a text is a word of its vocabulary, and file, url and vector are refused.
   saectl query 'plan concept = dog and not concept = snow'
   saectl query '{"find":{"where":{"concept":{"=":"dog"}},"top":10}}'
   saectl query --as-tree 'concept = dog top 10'`,
+		ValidArgsFunction: a.completeText(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := queryText(a, args, tree)
 			if err != nil {

@@ -30,6 +30,7 @@ there was nothing to remove.`,
 		},
 	}
 	cmd.Flags().StringVar(&where, "where", "", "condition of the query language")
+	_ = cmd.RegisterFlagCompletionFunc("where", a.completeFlag("count where "))
 	return cmd
 }
 

@@ -75,6 +75,7 @@ JSON lines elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
 		newVersionCmd(a),
 		newManCmd(a),
 	)
+	a.addCompletions(root)
 	return root
 }
 

@@ -25,8 +25,9 @@ operand, such as: text "a dog", or: file x.jpg.`,
   saectl explain file ../elsewhere.jpg`,
 		Args: wantArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return printAnswer(cmd.Context(), a, f, "explain "+operandText(args), nil)
+			return printAnswer(cmd.Context(), a, f, explainText(args), nil)
 		},
+		ValidArgsFunction: a.completeShort("explain", syntax.AnImage, explainText),
 	}
 	f.add(cmd.Flags())
 	return cmd
@@ -45,8 +46,9 @@ be another operand, such as: text "a dog", file x.jpg, or: vector FILE.npy.`,
   saectl near vector v.npy in dense where meta.year '>=' 2020`,
 		Args: wantArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return printAnswer(cmd.Context(), a, f, "near "+operandText(args), nil)
+			return printAnswer(cmd.Context(), a, f, nearText(args), nil)
 		},
+		ValidArgsFunction: a.completeShort("near", syntax.AnImage, nearText),
 	}
 	f.add(cmd.Flags())
 	return cmd
@@ -64,11 +66,16 @@ character.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return printAnswer(cmd.Context(), a, encoderFlags{}, conceptsText(args), nil)
 		},
+		ValidArgsFunction: a.completeShort("concepts", syntax.AConcept, conceptsText),
 	}
 }
 
 // operandKinds begin an operand in the language.
 var operandKinds = map[string]bool{"image": true, "file": true, "url": true, "text": true, "vector": true}
+
+func explainText(args []string) string { return "explain " + operandText(args) }
+
+func nearText(args []string) string { return "near " + operandText(args) }
 
 // operandText quotes the operand that args begin with: KIND NAME, or the id of a
 // picture. The words "image", "vs image" and so on inside the rest are followed

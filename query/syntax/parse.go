@@ -682,6 +682,7 @@ func (p *parser) parseTail() (t Tail, found bool) {
 
 func (p *parser) parseOrder() Tail {
 	p.expect("by")
+	p.wants.Words = append(p.wants.Words, "score")
 	t := Tail{Kind: TailOrder, Arg: p.parseFieldName()}
 	if t.Desc = p.accept("desc"); !t.Desc {
 		p.accept("asc")
@@ -765,6 +766,7 @@ func (p *parser) parseCount() *Count {
 		c.Where = p.parseExpr()
 	}
 	if p.accept("by") {
+		p.wants.Words = append(p.wants.Words, "concept", "latent", "cluster")
 		by := p.parseFieldName()
 		c.By = &Field{by.Span, by.Text}
 	}
