@@ -74,6 +74,7 @@ JSON lines elsewhere. Exit status: 0 found or done, 1 nothing found, 2 error.`,
 		newBenchCmd(a),
 		newVersionCmd(a),
 		newManCmd(a),
+		newCompletionCmd(a),
 	)
 	a.addCompletions(root)
 	return root
