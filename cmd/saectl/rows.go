@@ -9,12 +9,14 @@ import (
 	"github.com/saedb/saedb/query"
 )
 
-// rowPrinter prints the rows of a query. All rows of one answer are of one kind
-// and have the same parts, so the first decides the columns.
+// rowPrinter prints the rows of a query. All rows of one kind have the same
+// parts, so the first decides the columns; as a table every kind is one of its own.
 type rowPrinter struct {
 	a      *app
 	p      *printer
+	kind   query.Kind
 	layout layout
+	cursor string // of the last row
 }
 
 // layout is how one kind of row becomes columns.
@@ -26,16 +28,26 @@ type rowColumn struct {
 }
 
 func (r *rowPrinter) print(row query.Row) error {
+	if r.p != nil && row.Kind != r.kind && r.a.format == formatTable {
+		if err := r.p.close(); err != nil {
+			return err
+		}
+		r.p = nil
+	}
 	if r.p == nil {
-		r.layout = layoutOf(row, number(r.a))
+		r.kind, r.layout = row.Kind, layoutOf(row, number(r.a))
 		r.p = r.a.printer(r.layout.columns()...)
 	}
+	r.cursor = row.Cursor
 	return r.p.print(line{JSON: row, Cells: r.layout.cells(row), Path: row.Path})
 }
 
 func (r *rowPrinter) close() error {
 	if r.p == nil {
 		r.p = r.a.printer()
+	}
+	if r.cursor != "" {
+		defer r.a.note(`there is more: after "%s"`, r.cursor)
 	}
 	return r.p.close()
 }
@@ -97,10 +109,11 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 		return layout{rank, latent, word, activation, other, share, confidence, runnersUp}
 	case query.KindConcept:
 		group := left("latents", func(r query.Row) string { return joined(r.Latents) })
-		return layout{rank, word, count, density, largest, mean, group}
+		return append(layout{rank, word, count, density, largest, mean, group}, around(row, measure, left)...)
 	case query.KindLatent:
 		margin := measure("margin", func(r query.Row) float64 { return r.Margin })
-		return layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp, left("reason", func(r query.Row) string { return r.Reason })}
+		reason := left("reason", func(r query.Row) string { return r.Reason })
+		return append(layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp, reason}, around(row, measure, left)...)
 	case query.KindField:
 		field := left("field", func(r query.Row) string { return r.Name })
 		types := left("types", func(r query.Row) string { return strings.Join(r.Types, ", ") })
@@ -125,13 +138,93 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	id := left("id", func(r query.Row) string { return r.ID })
 	path := left("path", func(r query.Row) string { return r.Path })
 	image := layout{rank, score, id, path}
+	if row.By != "" {
+		image = append(image, left(row.By, valueText))
+	}
+	if row.Was != 0 {
+		image = append(image, right("was", wasText))
+	}
 	if row.Why != nil {
 		image = append(image, left("why", whyText))
 	}
 	if row.Meta != nil {
 		image = append(image, left("meta", metaText))
 	}
-	return image
+	if row.Code != nil {
+		image = append(image, left("codes", codeText))
+	}
+	if row.Vector != nil {
+		image = append(image, left("vector", vectorText))
+	}
+	return append(image, around(row, measure, left)...)
+}
+
+// around are the columns of what only some rows of a kind have: how near they are to a text, and what a description says.
+func around(row query.Row, measure func(string, func(query.Row) float64) rowColumn, left func(string, func(query.Row) string) rowColumn) (l layout) {
+	if row.Score != 0 && row.Kind != query.KindImage {
+		l = append(l, measure("score", func(r query.Row) float64 { return r.Score }))
+	}
+	if len(row.Aliases) > 0 {
+		l = append(l, left("aliases", func(r query.Row) string { return strings.Join(r.Aliases, ", ") }))
+	}
+	if len(row.Neighbours) > 0 {
+		l = append(l, left("neighbours", func(r query.Row) string { return listed(r.Neighbours, neighbourText) }))
+	}
+	if len(row.Together) > 0 {
+		l = append(l, left("together", func(r query.Row) string { return listed(r.Together, togetherText) }))
+	}
+	if len(row.Pictures) > 0 {
+		l = append(l, left("pictures", func(r query.Row) string { return listed(r.Pictures, pictureText) }))
+	}
+	return l
+}
+
+// listed is texts of some things with commas between them.
+func listed[T any](things []T, text func(T) string) string {
+	words := make([]string, len(things))
+	for i, t := range things {
+		words[i] = text(t)
+	}
+	return strings.Join(words, ", ")
+}
+
+func neighbourText(n query.Neighbour) string {
+	return fmt.Sprintf("%s %.2f", latentText(n.Concept, n.Latent), n.Cosine)
+}
+
+func togetherText(t query.Together) string {
+	return fmt.Sprintf("%s %.0f%%", latentText(t.Concept, t.Latent), 100*t.Share)
+}
+
+func pictureText(p query.Picture) string { return fmt.Sprintf("%s %.2f", p.ID, p.Score) }
+
+// latentText is the name of a latent, or its number where it has none.
+func latentText(name string, latent uint32) string {
+	if name == "" {
+		return fmt.Sprintf("latent %d", latent)
+	}
+	return name
+}
+
+// wasText is the rank before steering, empty where there was none.
+func wasText(r query.Row) string {
+	if r.Was == 0 {
+		return ""
+	}
+	return strconv.Itoa(r.Was)
+}
+
+// codeText is "0:0.8 3:0.6".
+func codeText(r query.Row) string {
+	words := make([]string, len(r.Code.Latents))
+	for i, latent := range r.Code.Latents {
+		words[i] = fmt.Sprintf("%d:%.4g", latent, r.Code.Acts[i])
+	}
+	return strings.Join(words, " ")
+}
+
+func vectorText(r query.Row) string {
+	return strings.Trim(fmt.Sprintf("%.4g", r.Vector), "[]")
 }
 
 // valueText is a value as JSON has it, text without the quotes.
@@ -148,11 +241,7 @@ func valueText(r query.Row) string {
 func whyText(r query.Row) string {
 	words := make([]string, len(r.Why))
 	for i, w := range r.Why {
-		name := w.Concept
-		if name == "" {
-			name = fmt.Sprintf("latent %d", w.Latent)
-		}
-		words[i] = fmt.Sprintf("%s %.0f%%", name, 100*w.Share)
+		words[i] = fmt.Sprintf("%s %.0f%%", latentText(w.Concept, w.Latent), 100*w.Share)
 	}
 	return strings.Join(words, ", ")
 }
