@@ -42,6 +42,8 @@ var mayImport = map[string][]string{
 	"query/build":     {"query/syntax"},
 	"query/querytest": {"query/...", "index/...", "sae", "internal/vec"},
 
+	"query/querytest/naive": {"query/syntax"},
+
 	"clip/picture": {},
 	"clip/token":   {},
 	"clip":         {"clip/picture", "clip/token"},

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/query/querytest/naive"
 	"github.com/saedb/saedb/query/syntax"
 )
 
@@ -23,7 +24,7 @@ var seed = flag.Uint64("seed", 1, "first seed of the random queries")
 type gambler struct {
 	*rand.Rand
 	d    *Data
-	slow *naive
+	slow *naive.Twin
 }
 
 func newGambler(seed uint64) *gambler {
@@ -44,7 +45,7 @@ func newGambler(seed uint64) *gambler {
 	for i := range 40 {
 		g.d.Items = append(g.d.Items, g.item(i))
 	}
-	g.slow = newNaive(g.d)
+	g.slow = twinOf(g.d)
 	return g
 }
 
@@ -136,7 +137,7 @@ func (g *gambler) activation() string {
 	if word := g.pick("sea", "seaside", "dog", ""); word != "" {
 		group = g.d.Concepts[word].Group
 	}
-	x := g.slow.activation(group, g.id())
+	x := g.slow.Activation(weightsOf(group), g.id())
 	if g.IntN(3) == 0 {
 		x = math.Nextafter32(x, float32(g.IntN(2)))
 	}
@@ -297,14 +298,14 @@ func TestAgainstNaive(t *testing.T) {
 	nonEmpty := 0
 	for s := *seed; s < *seed+20; s++ {
 		g := newGambler(s)
-		src, slow := NewMemory(g.d), newNaive(g.d)
+		src, slow := NewMemory(g.d), twinOf(g.d)
 		for range 200 {
 			text := g.query()
 			q, err := syntax.Parse(text)
 			if err != nil {
 				t.Fatalf("seed %d: %s\n%v", s, text, err)
 			}
-			got, want := answer(t, src, text), lines(slow.answer(q))
+			got, want := answer(t, src, text), lines(rowsOf(slow.Answer(q)))
 			if got != want {
 				t.Fatalf("seed %d: %s\ngot\n%swant\n%s", s, text, got, want)
 			}
