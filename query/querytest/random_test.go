@@ -1,16 +1,21 @@
 package querytest
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/saedb/saedb/query"
 	"github.com/saedb/saedb/query/querytest/naive"
@@ -23,16 +28,17 @@ var seed = flag.Uint64("seed", 1, "first seed of the random queries")
 // two, so that sums of scores are exact in any order.
 type gambler struct {
 	*rand.Rand
-	d    *Data
-	slow *naive.Twin
+	d      *Data
+	slow   *naive.Twin
+	params query.Params // of the queries drawn so far
 }
 
 func newGambler(seed uint64) *gambler {
-	g := &gambler{Rand: rand.New(rand.NewPCG(seed, 0))}
+	g := &gambler{Rand: rand.New(rand.NewPCG(seed, 0)), params: query.Params{}}
 	g.d = &Data{
 		Latents: 6,
 		K:       4,
-		Names:   map[uint32]query.LatentName{0: {Word: "sea", RunnersUp: []string{"lake"}}, 3: {Word: "dog"}},
+		Names:   map[uint32]query.LatentName{0: {Word: "sea", RunnersUp: []string{"lake"}}, 3: {Word: "dog"}, 5: {Word: "barn", Common: true}},
 		Concepts: map[string]query.Concept{
 			"sea":      {Word: "sea", Group: []query.Weight{{Latent: 0, W: 0.5}, {Latent: 4, W: 0.3}, {Latent: 1, W: 0.2}}},
 			"seaside":  {Word: "seaside", Group: []query.Weight{{Latent: 1, W: 1}}},
@@ -41,6 +47,9 @@ func newGambler(seed uint64) *gambler {
 		},
 		Texts:   map[string][]float32{"the sea": {2, 1, 0, 0, 0.5, 0}, "a dog": {0, 0, 1, 2, 0, 0}, "x": {1, 1, 1, 1, 1, 1}},
 		Decoder: map[uint32][]float32{1: {0.5, 1, 0, 0, 0, 0}, 4: {0.25, 0, 0, 0, 1, -0.5}},
+		Clusters: []query.Cluster{
+			{ID: 0, Name: "sea", Within: 0.75, Concepts: []query.ConceptShare{}}, {ID: 1, Name: "dog", Within: 0.5}, {ID: 2, Within: 1},
+		},
 	}
 	for i := range 40 {
 		g.d.Items = append(g.d.Items, g.item(i))
@@ -53,6 +62,14 @@ func newGambler(seed uint64) *gambler {
 // a number, so that weights do not tell them apart.
 func (g *gambler) item(i int) Item {
 	item := Item{ID: fmt.Sprintf("%c%d.jpg", 'a'+rune(g.IntN(26)), i), Meta: map[string]any{}}
+	switch {
+	case i < 4:
+		item.ID = []string{"42", "1984", "2020-01-01", "2021-05-01T10:00:00Z"}[i]
+	case i%3 == 0:
+		item.ID = fmt.Sprintf("%dx%c.jpg", i, 'a'+rune(g.IntN(26)))
+	case i%3 == 1:
+		item.ID = fmt.Sprintf("red %d", i)
+	}
 	for range g.d.Latents {
 		item.Vec = append(item.Vec, float32(max(0, g.IntN(6)-2)))
 	}
@@ -77,6 +94,12 @@ func (g *gambler) item(i int) Item {
 	if g.IntN(2) > 0 {
 		item.Meta["meta.on"] = g.IntN(2) > 0
 	}
+	if g.IntN(2) > 0 {
+		item.Meta["meta.at"] = time.Date(2021, 5, 1+g.IntN(5), 6*g.IntN(4), 0, 0, 0, time.UTC)
+	}
+	if g.IntN(3) > 0 {
+		item.Meta["cluster"] = int64(g.IntN(3))
+	}
 	return item
 }
 
@@ -88,9 +111,43 @@ func (g *gambler) maybe(text string) string { return g.pick("", text) }
 
 func (g *gambler) cmp() string { return g.pick("=", "!=", "<", "<=", ">", ">=") }
 
-func (g *gambler) concept() string { return g.pick("sea", "seaside", "dog", `"red barn"`) }
+func (g *gambler) concept() string { return g.name(g.pick("sea", "seaside", "dog", "red barn")) }
 
-func (g *gambler) id() string { return g.d.Items[g.IntN(len(g.d.Items))].ID }
+func (g *gambler) latent() string { return g.or(g.IntN(6), fmt.Sprint) }
+
+func (g *gambler) text() string { return g.or(g.pick("the sea", "a dog"), quoted) }
+
+func (g *gambler) glob(patterns ...string) string {
+	return g.or(g.pick(patterns...), func(pattern ...any) string {
+		if bare := fmt.Sprint(pattern...); !strings.Contains(bare, " ") {
+			return g.pick(bare, quoted(bare))
+		}
+		return quoted(pattern...)
+	})
+}
+
+func (g *gambler) anyID() string { return g.d.Items[g.IntN(len(g.d.Items))].ID }
+
+func (g *gambler) id() string { return g.name(g.anyID()) }
+
+// name writes a name, sometimes with quotes that it does not need.
+func (g *gambler) name(s string) string {
+	return g.or(s, func(...any) string {
+		return g.pick(syntax.Name{Text: s}.String(), syntax.Name{Text: s}.String(), quoted(s))
+	})
+}
+
+func quoted(s ...any) string { return syntax.Quote(fmt.Sprint(s...)) }
+
+// or writes a value, or sometimes a parameter that has it.
+func (g *gambler) or(v any, write func(...any) string) string {
+	if g.IntN(8) > 0 {
+		return write(v)
+	}
+	name := fmt.Sprint("p", len(g.params))
+	g.params[name] = v
+	return "$" + name
+}
 
 func (g *gambler) expr(depth int) string {
 	if depth > 0 {
@@ -112,7 +169,7 @@ func (g *gambler) expr(depth int) string {
 }
 
 func (g *gambler) act() string {
-	threshold := g.maybe(g.cmp() + " " + g.pick("0.2", "0.5", "0.8", "50%", "100%", "99%", g.activation(), g.activation(), g.activation()))
+	threshold := g.maybe(g.cmp() + " " + g.pick("0.2", "0.5", "0.8", "50%", "100%", "99%", "-0.5", g.activation(), g.activation(), g.activation()))
 	weight := g.maybe(g.pick(" ^2", " ^0.5"))
 	switch g.IntN(8) {
 	case 0:
@@ -122,11 +179,11 @@ func (g *gambler) act() string {
 	case 2:
 		return fmt.Sprintf("concept not in (%s) %s", g.concept(), threshold)
 	case 3:
-		return fmt.Sprintf("concept ~ %s %s%s", g.pick("sea*", "*", "?o?", "*barn"), threshold, weight)
+		return fmt.Sprintf("concept ~ %s %s%s", g.glob("sea*", "*", "?o?", "*barn"), threshold, weight)
 	case 4:
-		return fmt.Sprintf("latent = %d %s%s", g.IntN(6), threshold, weight)
+		return fmt.Sprintf("latent %s %s %s", g.pick("=", "=", "!="), g.latent(), threshold)
 	case 5:
-		return fmt.Sprintf("latent in (%d, %d) %s%s", g.IntN(6), g.IntN(6), threshold, weight)
+		return fmt.Sprintf("latent in (%s, %s) %s%s", g.latent(), g.latent(), threshold, weight)
 	}
 	return fmt.Sprintf("concept = %s %s%s", g.concept(), threshold, weight)
 }
@@ -137,7 +194,7 @@ func (g *gambler) activation() string {
 	if word := g.pick("sea", "seaside", "dog", ""); word != "" {
 		group = g.d.Concepts[word].Group
 	}
-	x := g.slow.Activation(weightsOf(group), g.id())
+	x := g.slow.Activation(weightsOf(group), g.anyID())
 	if g.IntN(3) == 0 {
 		x = math.Nextafter32(x, float32(g.IntN(2)))
 	}
@@ -145,25 +202,33 @@ func (g *gambler) activation() string {
 }
 
 func (g *gambler) meta() string {
-	switch g.IntN(9) {
+	switch g.IntN(11) {
+	case 8:
+		return fmt.Sprintf("meta.at %s %s", g.cmp(), g.time())
+	case 9:
+		return fmt.Sprintf("meta.at %s %s and %s", "between", g.time(), g.time())
 	case 0:
-		return fmt.Sprintf("meta.year %s %s", g.cmp(), g.pick("2019", "2020.5", "2021", "-3"))
+		return fmt.Sprintf("meta.year %s %s", g.cmp(), g.pick("2019", "2020.5", "2021", "-3", g.or(2020, fmt.Sprint)))
 	case 1:
 		return fmt.Sprintf("meta.year between %d and %d", 2017+g.IntN(4), 2018+g.IntN(5))
 	case 2:
 		return fmt.Sprintf("meta.year %s (2019, %d)", g.pick("in", "not in"), 2018+g.IntN(5))
 	case 3:
-		return fmt.Sprintf("label %s %s", g.cmp(), g.pick("dog", "sea", `"red barn"`, "none"))
+		return fmt.Sprintf("label %s %s", g.cmp(), g.pick("dog", "sea", `"red barn"`, "none", g.or("sea", quoted)))
 	case 4:
 		return fmt.Sprintf("meta.tags %s %s", g.cmp(), g.pick("x", "y", "zoo"))
 	case 5:
-		return fmt.Sprintf("%s ~ %s", g.pick("path", "id", "label", "meta.tags"), g.pick("*", "trips/*", "?1*", "z*", "*o*g"))
+		return fmt.Sprintf("%s ~ %s", g.pick("path", "id", "label", "meta.tags"), g.glob("*", "trips/*", "?1*", "z*", "*o*g"))
 	case 6:
 		return "exists " + g.pick("meta.year", "label", "meta.tags", "meta.on", "width")
 	case 7:
 		return fmt.Sprintf("id %s (%s, %s)", g.pick("in", "not in"), g.id(), g.id())
 	}
 	return g.pick("meta.on", "meta.on = false", "meta.on != true", "id = "+g.id())
+}
+
+func (g *gambler) time() string {
+	return fmt.Sprintf("2021-05-%02d", 1+g.IntN(5)) + g.maybe(g.pick("T06:00:00Z", "T14:00:00+02:00", "T12:00"))
 }
 
 func (g *gambler) tails() string {
@@ -177,9 +242,22 @@ func (g *gambler) chosen() string {
 		distinct = " distinct" + g.pick("", " 0.8", " 0.99", " 1")
 	}
 	if g.IntN(3) == 0 {
-		group = " group by " + g.pick("label", "meta.year", "meta.tags", "meta.on", "path", "id") + g.maybe(fmt.Sprint(" top ", 1+g.IntN(4)))
+		group = " group by " + g.pick("label", "meta.year", "meta.tags", "meta.on", "path", "id", "cluster") + g.maybe(fmt.Sprint(" top ", 1+g.IntN(4)))
 	}
 	return distinct + group + g.tails() + g.pick("", "", "", " exact", " effort 7")
+}
+
+// shown draws tails that say what of the rows is shown.
+func (g *gambler) shown(parts ...string) string {
+	out := ""
+	if g.IntN(4) == 0 {
+		out += " after " + g.pick(`""`, g.or("", quoted))
+	}
+	if g.IntN(3) == 0 {
+		g.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+		out += " with " + strings.Join(parts[:1+g.IntN(len(parts))], ", ")
+	}
+	return out
 }
 
 // target draws what is edited or steered by.
@@ -191,7 +269,7 @@ func (g *gambler) operand() string {
 	o := ""
 	switch g.IntN(6) {
 	case 0:
-		o = "text " + g.pick(`"the sea"`, `"a dog"`)
+		o = g.pick("text ", "text ", "file ", "vector ", "url ") + g.text()
 	case 1:
 		o = "mean (" + g.operand() + ", " + g.operand() + ")"
 	default:
@@ -204,7 +282,7 @@ func (g *gambler) operand() string {
 }
 
 func (g *gambler) edit() string {
-	what := g.pick(g.target(), g.target(), fmt.Sprint("latent ", g.IntN(6)))
+	what := g.pick(g.target(), g.target(), "latent "+g.latent())
 	if g.IntN(2) == 0 {
 		return g.pick("0", "0.5", "2", "3") + "*" + what
 	}
@@ -212,7 +290,7 @@ func (g *gambler) edit() string {
 }
 
 func (g *gambler) steer() string {
-	return g.pick(" + ", " - ") + g.pick("", "0.5*", "2*") + g.pick(g.target(), g.target(), fmt.Sprint("latent ", g.IntN(6)), "image "+g.id(), g.operand())
+	return g.pick(" + ", " - ") + g.pick("", "0.5*", "2*") + g.pick(g.target(), g.target(), "latent "+g.latent(), "image "+g.id(), g.operand())
 }
 
 // near draws a query for what is near to something, in codes or in vectors.
@@ -226,36 +304,69 @@ func (g *gambler) near() string {
 	if steered {
 		q += g.maybe(" signed")
 	}
-	if steered && strings.Contains(q, " in dense") {
-		q += g.maybe(" with why")
-	}
 	return q + g.chosen()
 }
 
-// query draws one query of the forms that naive answers.
-func (g *gambler) query() string {
-	switch g.IntN(16) {
-	case 10:
-		return g.scored()
-	case 0:
-		return "count " + g.maybe(g.expr(2)) + g.maybe(" by "+g.pick("concept", "latent", "label", "meta.tags", "meta.year")) + g.tails()
-	case 1:
-		return "explain " + g.operand() + g.maybe(" vs "+g.operand()) + g.tails()
-	case 2:
-		return g.pick("concepts ", "latents ") + g.maybe("like s*") + g.maybe(" order by count desc") + g.tails()
-	case 3, 4, 11:
-		return g.near()
-	case 5:
-		return "near concepts (" + g.concept() + " ^2, " + g.concept() + ")" + g.maybe(" where "+g.expr(2)) + g.chosen()
-	case 12:
-		return g.pick("concepts", "latents") + " like text " + g.pick(`"the sea"`, `"a dog"`) + g.maybe(" min score 0.25") + g.tails()
-	case 13:
-		return "images" + g.pick(" like *1*", ` like text "a dog"`, "", "") + g.maybe(" where "+g.expr(2)) + g.chosen()
-	case 14:
-		return "describe " + g.pick("concept "+g.concept(), fmt.Sprint("latent ", g.IntN(6)), "image "+g.id())
+// nearShown is near with more of every row. A search by vectors knows no reasons, unless it was steered.
+func (g *gambler) nearShown() string {
+	q := g.near()
+	why := "codes"
+	if strings.ContainsAny(strings.SplitN(q, " where ", 2)[0], "+*=") || !strings.Contains(q, " in dense") && !strings.HasPrefix(q, "near text") {
+		why = "why"
 	}
-	return "find " + g.pick("all", g.expr(3), g.expr(3), g.expr(3)) + g.maybe(" min score "+g.pick("0.25", g.activation())) +
-		g.maybe(" score "+g.pick("sum", "min", "max")) + g.maybe(" order by meta.year"+g.maybe(" desc")) + g.chosen()
+	return q + g.shown("meta", "vector", why)
+}
+
+// query draws one query of any form.
+func (g *gambler) query() string {
+	if g.IntN(40) == 0 {
+		return "plan " + g.statement()
+	}
+	return g.statement()
+}
+
+func (g *gambler) statement() string {
+	switch g.IntN(20) {
+	case 0:
+		return "count " + g.maybe(g.pick("", "where ")+g.expr(2)) + g.maybe(" by "+g.pick("concept", "latent", "label", "meta.tags", "meta.year", "cluster")) + g.tails() + g.end()
+	case 1, 14:
+		return "explain " + g.operand() + g.maybe(" vs "+g.operand()) + g.maybe(" with common") + g.tails() + g.end()
+	case 2, 12, 15:
+		return g.listing() + g.end()
+	case 3, 4, 11:
+		return g.nearShown() + g.end()
+	case 5:
+		return "near concepts (" + g.concept() + " ^2, " + g.concept() + ")" + g.maybe(" where "+g.expr(2)) + g.chosen() + g.shown("why", "codes") + g.end()
+	case 10:
+		return g.scored() + g.shown("why", "meta", "codes", "vector") + g.end()
+	case 13, 16:
+		return "images" + g.pick(" like "+g.glob("*1*", "red *"), " like text "+g.text(), "", "") + g.maybe(" where "+g.expr(2)) + g.chosen() + g.shown("meta", "codes") + g.end()
+	case 17, 18:
+		return "describe " + g.pick("concept "+g.concept(), "latent "+g.latent(), "image "+g.id()) + g.end()
+	}
+	order := g.pick("meta.year", "meta.at", "label", "id") + g.pick("", " asc", " desc")
+	return g.maybe("find ") + g.pick("all", g.expr(3), g.expr(3), g.expr(3)) + g.maybe(" min score "+g.pick("0.25", "-1", g.activation())) +
+		g.maybe(" score "+g.pick("sum", "min", "max")) + g.maybe(" order by "+order) + g.chosen() + g.shown("why", "meta", "codes", "vector") + g.end()
+}
+
+// end draws what may end a query.
+func (g *gambler) end() string { return g.pick("", "", " ;") }
+
+// listing draws a list of anything but images.
+func (g *gambler) listing() string {
+	what := g.pick("concepts", "latents", "clusters", "fields")
+	if g.IntN(4) == 0 && (what == "concepts" || what == "latents") {
+		return what + " like text " + g.text() + g.maybe(" min score 0.25") + g.tails()
+	}
+	where := g.pick("count > 9", "not count <= 20 or name ~ s*", "name != sea", "count between 5 and 30 and name > b")
+	if what == "concepts" || what == "latents" {
+		where = g.pick(where, "max >= 0.9", "dead or mean < 0.6")
+	}
+	order := ""
+	if g.IntN(2) > 0 {
+		order = " order by " + g.pick("count", "name", "count") + g.pick("", " desc")
+	}
+	return what + g.maybe(" like "+g.glob("s*", "*", "meta.*", "?o?")) + g.maybe(" where "+where) + order + g.tails()
 }
 
 // scored draws a query whose rows have scores, in the order of them.
@@ -265,9 +376,9 @@ func (g *gambler) scored() string {
 }
 
 // answer runs a query through package query and prints its rows, scores to the last bit.
-func answer(t *testing.T, src query.Source, text string) string {
+func answer(t *testing.T, src query.Source, p query.Params, text string) string {
 	t.Helper()
-	plan, err := query.Compile(t.Context(), text, src, nil)
+	plan, err := query.Compile(t.Context(), text, src, p, texts(src))
 	if err != nil {
 		t.Fatalf("%s\n%v", text, err)
 	}
@@ -285,37 +396,127 @@ func answer(t *testing.T, src query.Source, text string) string {
 	return lines(rows)
 }
 
+// with is p and one parameter more.
+func with(p query.Params, name string, v any) query.Params {
+	more := maps.Clone(p)
+	more[name] = v
+	return more
+}
+
 func lines(rows []query.Row) string {
 	var b strings.Builder
 	for _, r := range rows {
+		r.Why = byLatent(r.Why)
 		fmt.Fprintf(&b, "%s %v\n", FormatRow(r), r.Score)
 	}
 	return b.String()
 }
 
-// TestAgainstNaive: every answer is that of the slow twin, row for row.
+// texts lets a query name files and URLs: each has the vector of the text of that name.
+func texts(src query.Source) query.Option {
+	return query.WithLoader(func(ctx context.Context, _ syntax.OperandKind, name string) ([]float32, error) {
+		v, _, err := src.TextVector(ctx, name)
+		return v, err
+	})
+}
+
+// bound is a query with parameters in their places.
+func bound(q *syntax.Query, p query.Params) *syntax.Query {
+	bind(reflect.ValueOf(q), p)
+	return q
+}
+
+func bind(v reflect.Value, p query.Params) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			bind(v.Elem(), p)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			bind(v.Index(i), p)
+		}
+	case reflect.Struct:
+		switch at := v.Addr().Interface().(type) {
+		case *syntax.Name:
+			if at.Param {
+				*at = syntax.Name{Text: fmt.Sprint(p[at.Text])}
+			}
+		case *syntax.Value:
+			if at.Kind == syntax.ValueParam {
+				*at = syntax.Value{Text: fmt.Sprint(p[at.Text])}
+			}
+		default:
+			for i := range v.NumField() {
+				bind(v.Field(i), p)
+			}
+		}
+	}
+}
+
+// TestAgainstNaive: every answer is that of the slow twin, row for row, whichever form a query has. With $SAEDB_LONG there are 10,000 queries,
+// and a table of how often each form of the grammar was among them.
 func TestAgainstNaive(t *testing.T) {
-	nonEmpty := 0
-	for s := *seed; s < *seed+20; s++ {
+	rounds, least := 20, 5
+	if os.Getenv("SAEDB_LONG") != "" {
+		rounds, least = 100, 100
+	}
+	grammar, err := os.ReadFile("../syntax/grammar.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, form := range GrammarForms(string(grammar)) {
+		counts[form] = 0
+	}
+	queries, nonEmpty := 0, 0
+	for s := *seed; s < *seed+uint64(rounds); s++ {
 		g := newGambler(s)
 		src, slow := NewMemory(g.d), twinOf(g.d)
-		for range 200 {
+		for range 100 {
+			queries++
 			text := g.query()
 			q, err := syntax.Parse(text)
 			if err != nil {
 				t.Fatalf("seed %d: %s\n%v", s, text, err)
 			}
-			got, want := answer(t, src, text), lines(rowsOf(slow.Answer(q)))
+			Forms(text, q, func(form string) {
+				if _, known := counts[form]; !known {
+					t.Fatalf("the grammar has no form %q", form)
+				}
+				counts[form]++
+			})
+			if q.Plan {
+				checkPlan(t, src, g.params, text)
+				continue
+			}
+			got, want := answer(t, src, g.params, text), lines(rowsOf(slow.Answer(bound(q, g.params))))
 			if got != want {
-				t.Fatalf("seed %d: %s\ngot\n%swant\n%s", s, text, got, want)
+				t.Fatalf("seed %d: %s\nparameters %v\ngot\n%swant\n%s", s, text, g.params, got, want)
 			}
 			if want != "" {
 				nonEmpty++
 			}
 		}
 	}
-	if nonEmpty < 2000 {
-		t.Errorf("only %d of 4000 random queries have an answer", nonEmpty)
+	var table strings.Builder
+	for _, form := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&table, "%7d  %s\n", counts[form], form)
+		if counts[form] < least {
+			t.Errorf("%s: only %d of %d queries, want %d", form, counts[form], queries, least)
+		}
+	}
+	t.Logf("%d queries, %d with an answer that is not empty\n%s", queries, nonEmpty, table.String())
+	if nonEmpty < queries/2 {
+		t.Errorf("only %d of %d random queries have an answer", nonEmpty, queries)
+	}
+}
+
+// checkPlan demands that a plan has lines, and that they say the same again.
+func checkPlan(t *testing.T, src query.Source, p query.Params, text string) {
+	t.Helper()
+	if plan := answer(t, src, p, text); plan == "" || plan != answer(t, src, p, text) {
+		t.Fatalf("%s\nthe plan is\n%s", text, plan)
 	}
 }
 
@@ -330,9 +531,9 @@ func TestOperandsInAnyOrder(t *testing.T) {
 			if strings.Contains(terms[3], "!=") || strings.Contains(terms[3], "not in") || strings.Count(terms[3], "^") > 1 {
 				terms = terms[:3]
 			}
-			want := answer(t, src, strings.Join(terms, operator)+" top 40")
+			want := answer(t, src, g.params, strings.Join(terms, operator)+" top 40")
 			g.Shuffle(len(terms), func(i, j int) { terms[i], terms[j] = terms[j], terms[i] })
-			if got := answer(t, src, strings.Join(terms, operator)+" top 40"); got != want {
+			if got := answer(t, src, g.params, strings.Join(terms, operator)+" top 40"); got != want {
 				t.Fatalf("seed %d: %s\ngot\n%swant\n%s", s, strings.Join(terms, operator), got, want)
 			}
 		}
@@ -351,7 +552,7 @@ func TestNotNot(t *testing.T) {
 				{x + " and " + y, "not (not " + x + " or not " + y + ")"},
 				{x + " or " + y, "not (not " + x + " and not " + y + ")"},
 			} {
-				a, b := answer(t, src, "images where "+pair[0]), answer(t, src, "images where "+pair[1])
+				a, b := answer(t, src, g.params, "images where "+pair[0]), answer(t, src, g.params, "images where "+pair[1])
 				if a != b {
 					t.Fatalf("seed %d: %s\n%s%s\n%s", s, pair[0], a, pair[1], b)
 				}
@@ -366,10 +567,10 @@ func TestPagesMakeTheWhole(t *testing.T) {
 	src := NewMemory(g.d)
 	for range 50 {
 		x := g.expr(2)
-		whole := answer(t, src, x+" top 40")
+		whole := answer(t, src, g.params, x+" top 40")
 		var pages []string
 		for offset := 0; offset < 40; offset += 7 {
-			pages = append(pages, answer(t, src, fmt.Sprintf("%s top %d offset %d", x, min(7, 40-offset), offset)))
+			pages = append(pages, answer(t, src, g.params, fmt.Sprintf("%s top %d offset %d", x, min(7, 40-offset), offset)))
 		}
 		if got := strings.Join(pages, ""); got != whole {
 			t.Fatalf("seed %d: %s\npages\n%swhole\n%s", *seed, x, got, whole)
@@ -389,11 +590,11 @@ func TestCursorsMakeTheWhole(t *testing.T) {
 			if q, err := syntax.Parse(text); err != nil || q.String() == "" {
 				continue // a tail stands twice
 			}
-			whole := answer(t, src, text+" exact top 100") // "exact", lest the number is that of the rows of a group
+			whole := answer(t, src, g.params, text+" exact top 100") // "exact", lest the number is that of the rows of a group
 			var got strings.Builder
 			cursor := ""
 			for first := true; first || cursor != ""; first = false {
-				plan, err := query.Compile(t.Context(), fmt.Sprintf("%s exact top %d after $c", text, 1+g.IntN(7)), src, query.Params{"c": cursor})
+				plan, err := query.Compile(t.Context(), fmt.Sprintf("%s exact top %d after $c", text, 1+g.IntN(7)), src, with(g.params, "c", cursor), texts(src))
 				if err != nil {
 					t.Fatalf("seed %d: %s\n%v", s, text, err)
 				}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/saedb/saedb/query/syntax"
 )
@@ -163,6 +164,11 @@ func judgeMeta(m *syntax.Meta, item Item) bool {
 	if m.Field.Name == "id" {
 		v, there = item.ID, true
 	}
+	return judgeValue(m, v, there)
+}
+
+// judgeValue applies a condition to the value of its field.
+func judgeValue(m *syntax.Meta, v any, there bool) bool {
 	some := func(test func(v any) bool) bool {
 		if members, isList := v.([]string); isList {
 			return slices.ContainsFunc(members, func(s string) bool { return test(s) })
@@ -193,17 +199,29 @@ func judgeMeta(m *syntax.Meta, item Item) bool {
 	return is(m.Op, 0)
 }
 
-// compareLiteral orders a value and a literal of its type.
+// compareLiteral orders a value and a literal of its type. A date without a time of day is all times of that day.
 func compareLiteral(v any, text string) int {
 	switch v := v.(type) {
 	case int64:
+		return compareLiteral(float64(v), text)
+	case float64:
 		x, err := strconv.ParseFloat(text, 64)
 		if err != nil {
 			panic(err)
 		}
-		return cmp.Compare(float64(v), x)
+		return cmp.Compare(v, x)
 	case bool:
 		return cmp.Compare(strconv.FormatBool(v), text)
+	case time.Time:
+		if day, err := time.Parse(time.DateOnly, text); err == nil {
+			return v.UTC().Truncate(24 * time.Hour).Compare(day)
+		}
+		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04"} {
+			if at, err := time.Parse(layout, text); err == nil {
+				return v.Compare(at)
+			}
+		}
+		panic(fmt.Sprintf("%q is no time", text))
 	}
 	return cmp.Compare(v.(string), text)
 }
@@ -230,4 +248,63 @@ func scores(x syntax.Expr) bool {
 		return slices.ContainsFunc(x.Terms, scores)
 	}
 	return false
+}
+
+// contributions adds what each latent gives to the score of an item by a condition that it fulfils.
+func (n *Twin) contributions(x syntax.Expr, item Item, sum map[uint32]float64) {
+	if !n.judge(x, item, "sum").match {
+		return
+	}
+	switch x := x.(type) {
+	case *syntax.And:
+		for _, t := range x.Terms {
+			n.contributions(t, item, sum)
+		}
+	case *syntax.Or:
+		for _, t := range x.Terms {
+			n.contributions(t, item, sum)
+		}
+	case *syntax.Act:
+		if x.Op == syntax.Ne || x.Op == syntax.NotIn {
+			return
+		}
+		for _, name := range n.expand(x) {
+			one := *x
+			one.Op, one.Names = syntax.Eq, []syntax.Name{{Text: name}}
+			if n.judgeAct(&one, item, "sum").match {
+				n.contribute(n.group(x.Latent, name), x.Weight, item, sum)
+			}
+		}
+	}
+}
+
+func (n *Twin) contribute(group []Weight, weight *float64, item Item, sum map[uint32]float64) {
+	times := 1.0
+	if weight != nil {
+		times = *weight
+	}
+	has := n.dense(n.codes[item.ID])
+	for _, w := range group {
+		if act := has[w.Latent]; act > 0 {
+			sum[w.Latent] += times * float64(w.W) * act
+		}
+	}
+}
+
+// why makes reasons of contributions, by latent.
+func (n *Twin) why(item Item, sum map[uint32]float64) []Why {
+	total := 0.0
+	for _, part := range sum {
+		total += part
+	}
+	why := []Why{}
+	for i, latent := range n.codes[item.ID].Latents {
+		if part, gave := sum[latent]; gave {
+			if total != 0 {
+				part /= total
+			}
+			why = append(why, Why{latent, n.d.Names[latent].Word, float64(n.codes[item.ID].Acts[i]), part})
+		}
+	}
+	return why
 }

@@ -84,7 +84,8 @@ func (n *Twin) describeImage(id string) Row {
 	item := n.item(id)
 	row := Row{Kind: "image", Rank: 1, ID: id, Path: item.Meta["path"].(string), Meta: maps.Clone(item.Meta)}
 	delete(row.Meta, "path")
-	for _, e := range n.explain(&syntax.Explain{What: &syntax.Operand{Kind: syntax.OperandImage, Arg: syntax.Name{Text: id}}}) {
+	self := &syntax.Operand{Kind: syntax.OperandImage, Arg: syntax.Name{Text: id}}
+	for _, e := range n.explain(&syntax.Explain{What: self, Tails: []syntax.Tail{{Kind: syntax.TailWith, Parts: []string{"common"}}}}) {
 		row.Why = append(row.Why, Why{Latent: e.Latent, Concept: e.Concept, Activation: e.Activation, Share: e.Share})
 	}
 	for _, other := range n.d.Items {

@@ -2,7 +2,9 @@ package naive
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/saedb/saedb/query/syntax"
 )
@@ -18,7 +20,58 @@ func (n *Twin) find(f *syntax.Find) []Row {
 	} else {
 		rows = cut(rows, f.Tails, ranked)
 	}
+	for i := range rows {
+		n.fill(f, &rows[i])
+	}
 	return n.moved(f, rows)
+}
+
+// fill adds to a row what the query asks for of its item.
+func (n *Twin) fill(f *syntax.Find, row *Row) {
+	with := tail(f.Tails, syntax.TailWith)
+	if with == nil {
+		return
+	}
+	item := n.item(row.ID)
+	for _, part := range with.Parts {
+		switch part {
+		case "meta":
+			row.Meta = maps.Clone(item.Meta)
+			delete(row.Meta, "path")
+		case "codes":
+			code := n.codes[item.ID]
+			row.Code = &code
+		case "vector":
+			row.Vector = n.vecs[item.ID]
+		case "why":
+			n.fillWhy(f, item, row)
+		}
+	}
+}
+
+func (n *Twin) fillWhy(f *syntax.Find, item Item, row *Row) {
+	sum := map[uint32]float64{}
+	switch {
+	case f.Near == nil:
+		if f.Where != nil {
+			n.contributions(f.Where, item, sum)
+		}
+	case n.isDot(f.Near):
+		for _, c := range f.Near.What.Concepts {
+			n.contribute(n.d.Concepts[c.Name.Text], c.Weight, item, sum)
+		}
+	case n.space(f.Near) == syntax.SpaceDense:
+		return
+	default:
+		asked := n.askedCode(f.Near, tail(f.Tails, syntax.TailSigned) != nil)
+		has := n.dense(n.codes[item.ID])
+		for i := range asked {
+			if asked[i] != 0 && has[i] != 0 {
+				sum[uint32(i)] = asked[i] * has[i]
+			}
+		}
+	}
+	row.Why = n.why(item, sum)
 }
 
 // ranked returns all rows of a find in order.
@@ -118,6 +171,9 @@ func (n *Twin) grouped(rows []Row, t *syntax.Tail, tails []syntax.Tail, ranked b
 			}
 		}
 	}
+	if tail(tails, syntax.TailAfter) != nil && len(out) > 0 {
+		out[len(out)-1].More = offset+top < len(groups)
+	}
 	return out
 }
 
@@ -165,27 +221,42 @@ func (n *Twin) moved(f *syntax.Find, rows []Row) []Row {
 	return rows
 }
 
-// compareField orders rows by their score, or by an integer field; without it they come last.
+// compareField orders rows by their score, or by a field of one kind; without it they come last.
 func (n *Twin) compareField(order *syntax.Tail, a, b Row) int {
 	switch {
 	case order.Arg.Text == "score" && order.Desc:
 		return cmp.Compare(b.Score, a.Score)
 	case order.Arg.Text == "score":
 		return cmp.Compare(a.Score, b.Score)
+	case order.Arg.Text == "id" && order.Desc:
+		return cmp.Compare(b.ID, a.ID)
+	case order.Arg.Text == "id":
+		return cmp.Compare(a.ID, b.ID)
 	}
-	x, hasX := n.item(a.ID).Meta[order.Arg.Text].(int64)
-	y, hasY := n.item(b.ID).Meta[order.Arg.Text].(int64)
+	x, hasX := n.item(a.ID).Meta[order.Arg.Text]
+	y, hasY := n.item(b.ID).Meta[order.Arg.Text]
 	switch {
 	case hasX && hasY && order.Desc:
-		return cmp.Compare(y, x)
+		return compareValues(y, x)
 	case hasX && hasY:
-		return cmp.Compare(x, y)
+		return compareValues(x, y)
 	case hasX:
 		return -1
 	case hasY:
 		return 1
 	}
 	return 0
+}
+
+// compareValues orders two values of one kind.
+func compareValues(x, y any) int {
+	switch x := x.(type) {
+	case int64:
+		return cmp.Compare(x, y.(int64))
+	case time.Time:
+		return x.Compare(y.(time.Time))
+	}
+	return cmp.Compare(x.(string), y.(string))
 }
 
 func (n *Twin) item(id string) Item {
@@ -207,7 +278,11 @@ func cut(rows []Row, tails []syntax.Tail, ranked bool) []Row {
 	if t := tail(tails, syntax.TailOffset); t != nil {
 		rows = rows[min(t.N, len(rows)):]
 	}
-	return rows[:min(top, len(rows))]
+	shown := rows[:min(top, len(rows))]
+	if tail(tails, syntax.TailAfter) != nil && len(shown) > 0 {
+		shown[len(shown)-1].More = len(shown) < len(rows)
+	}
+	return shown
 }
 
 func tail(tails []syntax.Tail, kind syntax.TailKind) *syntax.Tail {

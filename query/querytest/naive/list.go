@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/saedb/saedb/query/syntax"
 )
@@ -40,7 +41,13 @@ func (n *Twin) count(c *syntax.Count) []Row {
 	}
 	var rows []Row
 	for v, k := range counts {
-		rows = append(rows, Row{Kind: "count", By: c.By.Name, Value: v, Count: k})
+		row := Row{Kind: "count", By: c.By.Name, Value: v, Count: k}
+		for _, cluster := range n.d.Clusters {
+			if c.By.Name == "cluster" && v == int64(cluster.ID) {
+				row.Name = cluster.Name
+			}
+		}
+		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), compareLiteral(a.Value, fmt.Sprint(b.Value)))
@@ -61,7 +68,7 @@ func (n *Twin) explain(e *syntax.Explain) []Row {
 			continue
 		}
 		name := n.d.Names[uint32(latent)]
-		row := Row{Kind: "explain", Latent: uint32(latent), Concept: name.Word, RunnersUp: name.RunnersUp, Activation: act, Share: act * other}
+		row := Row{Kind: "explain", Latent: uint32(latent), Concept: name.Word, Common: name.Common, RunnersUp: name.RunnersUp, Activation: act, Share: act * other}
 		if e.Against != nil {
 			row.Kind, row.Other = "pair", other
 		}
@@ -72,6 +79,12 @@ func (n *Twin) explain(e *syntax.Explain) []Row {
 		rows[i].Share /= total
 	}
 	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.Share, a.Share) })
+	if tail(e.Tails, syntax.TailWith) == nil { // with common
+		rare := slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Common })
+		if len(rare) > 0 {
+			rows = rare
+		}
+	}
 	return cut(rows, e.Tails, true)
 }
 
@@ -87,12 +100,108 @@ func (n *Twin) list(l *syntax.List) []Row {
 	}
 	rows := n.all(l)
 	if l.Like != nil {
-		rows = slices.DeleteFunc(rows, func(r Row) bool { return !glob(l.Like.Text, r.Concept) })
+		rows = slices.DeleteFunc(rows, func(r Row) bool { return !glob(l.Like.Text, fieldOf(r, "name").(string)) })
 	}
-	if t := tail(l.Tails, syntax.TailOrder); t != nil { // by count, descending
-		slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Compare(b.Count, a.Count) })
+	if l.Where != nil {
+		rows = slices.DeleteFunc(rows, func(r Row) bool { return !judgeRow(l.Where, r) })
+	}
+	if t := tail(l.Tails, syntax.TailOrder); t != nil {
+		slices.SortStableFunc(rows, func(a, b Row) int {
+			if t.Desc {
+				a, b = b, a
+			}
+			return compareLiteral(fieldOf(a, t.Arg.Text), fmt.Sprint(fieldOf(b, t.Arg.Text)))
+		})
 	}
 	return cut(rows, l.Tails, false)
+}
+
+// judgeRow applies a condition to a row of a listing.
+func judgeRow(x syntax.Expr, row Row) bool {
+	switch x := x.(type) {
+	case *syntax.And:
+		for _, t := range x.Terms {
+			if !judgeRow(t, row) {
+				return false
+			}
+		}
+		return true
+	case *syntax.Or:
+		return slices.ContainsFunc(x.Terms, func(t syntax.Expr) bool { return judgeRow(t, row) })
+	case *syntax.Not:
+		return !judgeRow(x.X, row)
+	}
+	m := x.(*syntax.Meta)
+	return judgeValue(m, fieldOf(row, m.Field.Name), true)
+}
+
+// fieldOf is the value of a field of a listing.
+func fieldOf(row Row, field string) any {
+	switch field {
+	case "count":
+		return int64(row.Count)
+	case "max":
+		return row.Max
+	case "mean":
+		return row.Mean
+	case "density":
+		return row.Density
+	case "dead":
+		return row.Count == 0
+	case "latent":
+		return int64(row.Latent)
+	case "cluster":
+		return int64(row.Cluster)
+	}
+	if row.Kind == "field" || row.Kind == "cluster" {
+		return row.Name
+	}
+	return row.Concept
+}
+
+// clusters lists the clusters with how many items are in them.
+func (n *Twin) clusters() (rows []Row) {
+	for _, c := range n.d.Clusters {
+		row := Row{Kind: "cluster", Cluster: c.ID, Name: c.Name, Cosine: c.Within}
+		for _, item := range n.d.Items {
+			if item.Meta["cluster"] == int64(c.ID) {
+				row.Count++
+			}
+		}
+		row.Density = float64(row.Count) / float64(len(n.d.Items))
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// fields lists the fields that items have.
+func (n *Twin) fields() (rows []Row) {
+	for _, item := range n.d.Items {
+		for name, v := range item.Meta {
+			at := slices.IndexFunc(rows, func(r Row) bool { return r.Name == name })
+			if at < 0 {
+				at, rows = len(rows), append(rows, Row{Kind: "field", Name: name})
+			}
+			rows[at].Count++
+			if kind := typeOf(v); !slices.Contains(rows[at].Types, kind) {
+				rows[at].Types = append(rows[at].Types, kind)
+			}
+		}
+	}
+	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Name, b.Name) })
+	return rows
+}
+
+func typeOf(v any) string {
+	switch v.(type) {
+	case int64:
+		return "int"
+	case bool:
+		return "bool"
+	case time.Time:
+		return "time"
+	}
+	return "string"
 }
 
 // imageList lists images by id, without scores.
@@ -155,10 +264,16 @@ func (n *Twin) cosOf(latent uint32, v []float32) float64 {
 // all lists every concept or latent with its statistics.
 func (n *Twin) all(l *syntax.List) []Row {
 	var rows []Row
+	switch l.What {
+	case syntax.ListClusters:
+		return n.clusters()
+	case syntax.ListFields:
+		return n.fields()
+	}
 	if l.What == syntax.ListLatents {
 		for latent := range uint32(n.d.Latents) {
 			name := n.d.Names[latent]
-			row := Row{Kind: "latent", Latent: latent, Concept: name.Word, RunnersUp: name.RunnersUp}
+			row := Row{Kind: "latent", Latent: latent, Concept: name.Word, Common: name.Common, RunnersUp: name.RunnersUp}
 			rows = append(rows, n.stats(row, []Weight{{Latent: latent, W: 1}}))
 		}
 		return rows

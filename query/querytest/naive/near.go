@@ -24,7 +24,7 @@ func (n *Twin) judgeNear(f *syntax.Find) func(Item) verdict {
 		return nil
 	}
 	what := f.Near.What
-	if what.Kind == syntax.OperandConcepts && len(f.Near.Steer) == 0 && len(what.Edits) == 0 {
+	if n.isDot(f.Near) {
 		return func(item Item) verdict { return n.dot(what, item) }
 	}
 	self := n.named(f)
@@ -37,15 +37,25 @@ func (n *Twin) judgeNear(f *syntax.Find) func(Item) verdict {
 			return verdict{!hidden(item) && score == score, true, score} // steered to zero, it has no direction
 		}
 	}
-	asked := n.code(what, signed)
-	for _, s := range f.Near.Steer {
-		n.steer(asked, s, signed)
-	}
-	asked = clamp(asked, signed)
+	asked := n.askedCode(f.Near, signed)
 	return func(item Item) verdict {
 		score := cosineOf(asked, n.dense(n.codes[item.ID]))
 		return verdict{!hidden(item) && score > 0, true, score}
 	}
+}
+
+// isDot reports whether a near sums weighted concepts.
+func (n *Twin) isDot(near *syntax.Near) bool {
+	return near.What.Kind == syntax.OperandConcepts && len(near.Steer) == 0 && len(near.What.Edits) == 0
+}
+
+// askedCode is the code that others are compared with.
+func (n *Twin) askedCode(near *syntax.Near, signed bool) []float64 {
+	asked := n.code(near.What, signed)
+	for _, s := range near.Steer {
+		n.steer(asked, s, signed)
+	}
+	return clamp(asked, signed)
 }
 
 // named lists the ids in a query that are no answers to it.
