@@ -31,7 +31,7 @@ func Complete(text string) (from int, w Wants) {
 		return len(text), Wants{}
 	}
 	from = lastWord(text)
-	p := &parser{scan: scanner{text: text[:from]}}
+	p := &parser{scan: scanner{text: text[:from]}, notes: true}
 	defer recoverError(func(*Error) {
 		if p.tok.kind == kindEOF && p.tok.Start == from {
 			w = p.wants

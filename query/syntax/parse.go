@@ -30,9 +30,15 @@ func Parse(text string) (q *Query, err error) {
 	if at := invalidUTF8(text); at >= 0 {
 		return nil, &Error{Offset: at, Msg: "the query is not UTF-8 here"}
 	}
+	if q, err = parse(text, false); err != nil {
+		q, err = parse(text, true) // again, to know what was looked for where it fails
+	}
+	return q, err
+}
+
+func parse(text string, notes bool) (q *Query, err error) {
 	defer recoverError(func(bad *Error) { q, err = nil, bad })
-	p := &parser{scan: scanner{text: text}}
-	p.wants.Words = make([]string, 0, 64)
+	p := &parser{scan: scanner{text: text}, notes: notes}
 	p.advance()
 	return p.parseQuery(), nil
 }
@@ -72,8 +78,10 @@ type parser struct {
 
 	listing Listing // whose fields are named now; empty: those of images
 
-	// wants is what was looked for at the next token: what an error may suggest, and what may complete the text.
+	// wants is what was looked for at the next token: what an error may suggest, and what may complete the text. It is noted only on
+	// demand, for it takes longer than the parsing.
 	wants Wants
+	notes bool
 }
 
 func (p *parser) advance() { p.step(p.scan.next) }
@@ -84,7 +92,16 @@ func (p *parser) advanceGlob() { p.step(p.scan.nextGlob) }
 func (p *parser) step(next func() token) {
 	p.last = p.tok.End
 	p.tok = next()
-	p.wants = Wants{Words: p.wants.Words[:0]}
+	if p.notes {
+		p.wants = Wants{Words: p.wants.Words[:0]}
+	}
+}
+
+// wantWords notes words and signs that may come next.
+func (p *parser) wantWords(words ...string) {
+	if p.notes {
+		p.wants.Words = append(p.wants.Words, words...)
+	}
 }
 
 // from is the span from start to the end of the token read last.
@@ -92,7 +109,7 @@ func (p *parser) from(start int) Span { return Span{start, p.last} }
 
 // at reports whether the next token is one of some keywords.
 func (p *parser) at(keywords ...string) bool {
-	p.wants.Words = append(p.wants.Words, keywords...)
+	p.wantWords(keywords...)
 	return p.isAt(keywords...)
 }
 
@@ -485,7 +502,7 @@ func (p *parser) parseAct() *Act {
 		what = ALatent
 	}
 	p.advance()
-	p.wants.Words = append(p.wants.Words, "=", "!=", "~")
+	p.wantWords("=", "!=", "~")
 	switch {
 	case p.acceptSign("="):
 		a.Op, a.Names = Eq, []Name{p.parseName(what)}
@@ -565,7 +582,7 @@ func (p *parser) parseMeta() *Meta {
 		p.failHere("a condition")
 	}
 	m.Field = p.parseField()
-	p.wants.Words = append(p.wants.Words, "~")
+	p.wantWords("~")
 	if op, found := p.parseCmp(); found {
 		m.Op, m.Values = op, []Value{p.parseValue(m.Field)}
 		m.Span = p.from(start)
@@ -610,7 +627,7 @@ func isReserved(word string) bool {
 
 // parseCmp reads a comparison if one comes next.
 func (p *parser) parseCmp() (op Op, found bool) {
-	p.wants.Words = append(p.wants.Words, "=", "!=", "<", "<=", ">", ">=")
+	p.wantWords("=", "!=", "<", "<=", ">", ">=")
 	if p.tok.kind != kindSign {
 		return "", false
 	}
@@ -682,7 +699,7 @@ func (p *parser) parseTail() (t Tail, found bool) {
 
 func (p *parser) parseOrder() Tail {
 	p.expect("by")
-	p.wants.Words = append(p.wants.Words, "score")
+	p.wantWords("score")
 	t := Tail{Kind: TailOrder, Arg: p.parseFieldName()}
 	if t.Desc = p.accept("desc"); !t.Desc {
 		p.accept("asc")
@@ -766,7 +783,7 @@ func (p *parser) parseCount() *Count {
 		c.Where = p.parseExpr()
 	}
 	if p.accept("by") {
-		p.wants.Words = append(p.wants.Words, "concept", "latent", "cluster")
+		p.wantWords("concept", "latent", "cluster")
 		by := p.parseFieldName()
 		c.By = &Field{by.Span, by.Text}
 	}
