@@ -1,6 +1,7 @@
 package sparse
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -12,7 +13,12 @@ import (
 // Contenders leaves of Bounds. It takes the blocks of all terms side by side and holds those of one range of ordinals, and the contenders so
 // far, so its memory does not grow with the number of rows. Terms ascend by latent. The slice is the accumulator's, until it is used again.
 func (a *Accumulator) Best(ctx context.Context, src Source, terms []index.Term, k int) ([]Bound, error) {
-	best := contenders{floor: index.NewFloor(k), list: a.out[:0], cutAt: 4*k + 1024}
+	return a.bestBy(ctx, src, terms, k, nil)
+}
+
+// bestBy is Best for another score, of which by makes bounds from those of the sum; nil is the sum itself.
+func (a *Accumulator) bestBy(ctx context.Context, src Source, terms []index.Term, k int, by func(Bound) (Bound, error)) ([]Bound, error) {
+	best := contenders{floor: index.NewFloor(k), list: a.out[:0], cutAt: 4*k + 1024, by: by}
 	var err error
 	if len(terms) == 1 {
 		err = best.one(ctx, src, terms[0])
@@ -21,7 +27,7 @@ func (a *Accumulator) Best(ctx context.Context, src Source, terms []index.Term, 
 	}
 	best.cut()
 	a.out = best.list
-	return a.out, err
+	return a.out, cmp.Or(err, best.err)
 }
 
 // one offers the postings of one term.
@@ -131,10 +137,22 @@ type contenders struct {
 	least float32 // the k-th largest lower bound; 0 while there are fewer, or where it is lower, for no answer is
 	list  []Bound
 	cutAt int // so many are reduced to those that still may
+	by    func(Bound) (Bound, error)
+	err   error // of by, the first
 }
 
 func (c *contenders) offer(b Bound) {
-	if b.Hi <= 0 || b.Hi < c.least {
+	if b.Hi <= 0 {
+		return
+	}
+	if c.by != nil {
+		var err error
+		if b, err = c.by(b); err != nil {
+			c.err = cmp.Or(c.err, err)
+			return
+		}
+	}
+	if b.Hi < c.least {
 		return
 	}
 	if b.Lo > c.least || c.least == 0 {

@@ -33,11 +33,10 @@ type Source interface {
 
 // Sum returns the k rows of largest Σ W·activation above zero, under the rules of package index.
 func Sum(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter) ([]index.Hit, error) {
-	sorted, bounds, err := search(ctx, src, terms, k, f)
+	sorted, bounds, err := search(ctx, src, terms, k, f, nil)
 	if err != nil {
 		return nil, err
 	}
-	bounds = Contenders(bounds, k)
 	if err := Resolve(ctx, src, sorted, bounds, Unknown(bounds)); err != nil {
 		return nil, err
 	}
@@ -53,19 +52,17 @@ func Sum(ctx context.Context, src Source, terms []index.Term, k int, f index.Fil
 // Cosine returns the k rows whose codes have the largest cosine above zero with the terms. norm gives the norm of the code
 // of a row that has postings; see Norms.
 func Cosine(ctx context.Context, src Source, norm func(ord uint32) (float32, error), terms []index.Term, k int, f index.Filter) ([]index.Hit, error) {
-	sorted, bounds, err := search(ctx, src, terms, k, f)
+	var length float32
+	if sorted, err := index.Terms(terms); err == nil { // search says what is wrong
+		length = Norm(sorted)
+	}
+	sorted, bounds, err := search(ctx, src, terms, k, f, func(b Bound) (Bound, error) { // dividing by the norm and rounding keep the order, and so the bounds
+		n, err := norm(b.Ord)
+		return Bound{b.Ord, cosine(b.Lo, length, n), cosine(b.Hi, length, n)}, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	length := Norm(sorted)
-	for i := range bounds { // dividing by the norm and rounding keep the order, and so the bounds
-		n, err := norm(bounds[i].Ord)
-		if err != nil {
-			return nil, err
-		}
-		bounds[i].Lo, bounds[i].Hi = cosine(bounds[i].Lo, length, n), cosine(bounds[i].Hi, length, n)
-	}
-	bounds = Contenders(bounds, k)
 	all := make([]int, len(bounds))
 	for i := range all {
 		all[i] = i // of each the dot product is wanted
@@ -86,8 +83,9 @@ func Cosine(ctx context.Context, src Source, norm func(ord uint32) (float32, err
 	return best.Hits(), nil
 }
 
-// search checks the query and bounds the scores. It takes the terms by ascending latent, so that their order makes no difference.
-func search(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter) ([]index.Term, []Bound, error) {
+// search checks the query and returns bounds of the scores of the rows that may be among the k best. by makes them of those of the sums; nil
+// is the sum itself. It takes the terms by ascending latent, so that their order makes no difference.
+func search(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter, by func(Bound) (Bound, error)) ([]index.Term, []Bound, error) {
 	if err := index.CheckK(k); err != nil {
 		return nil, nil, err
 	}
@@ -95,8 +93,19 @@ func search(ctx context.Context, src Source, terms []index.Term, k int, f index.
 	if err != nil {
 		return nil, nil, err
 	}
-	bounds, err := new(Accumulator).Bounds(ctx, src, sorted, f)
-	return sorted, bounds, err
+	var a Accumulator
+	if f == nil {
+		bounds, err := a.bestBy(ctx, src, sorted, k, by)
+		return sorted, bounds, err
+	}
+	bounds, err := a.Bounds(ctx, src, sorted, f)
+	for i := range bounds {
+		if by == nil || err != nil {
+			break
+		}
+		bounds[i], err = by(bounds[i])
+	}
+	return sorted, Contenders(bounds, k), err
 }
 
 // Unknown returns the places of the bounds that do not say the score.
