@@ -139,6 +139,11 @@ func (s *Snapshot) names(ctx context.Context, model string) (given, edited *conc
 	if err != nil {
 		return nil, nil, err
 	}
+	return s.namesOf(ctx, rec)
+}
+
+// namesOf is names of a model's record.
+func (s *Snapshot) namesOf(ctx context.Context, rec modelRecord) (given, edited *concept.Names, err error) {
 	both, err := derive(ctx, s.naming, namesKey{rec.number}, func() ([2]*concept.Names, error) {
 		given, err := readNames(s.r, rec)
 		if err != nil {

@@ -25,13 +25,14 @@ type source struct {
 	words []string
 
 	weighed bool // all postings are weights, and latents have statistics
+	recent  recent
 }
 
 var _ query.Source = (*source)(nil)
 
 func (s *Snapshot) source(ctx context.Context) (*source, error) {
 	src := &source{Snapshot: s}
-	rec, err := findModel(s.r, s.state, "")
+	rec, err := s.active(ctx)
 	if errors.Is(err, ErrNoModel) {
 		return src, nil
 	}
@@ -42,7 +43,7 @@ func (s *Snapshot) source(ctx context.Context) (*source, error) {
 	if _, src.weighed, err = s.r.Get(kv.KeyWeighed()); err != nil {
 		return nil, err
 	}
-	_, src.names, err = s.names(ctx, "")
+	_, src.names, err = s.namesOf(ctx, rec)
 	if errors.Is(err, ErrNoNames) {
 		return src, nil
 	}
@@ -83,7 +84,33 @@ func (s *Snapshot) live(ctx context.Context) (*roaring.Bitmap, error) {
 
 func (s *source) All(ctx context.Context) (*roaring.Bitmap, error) { return s.live(ctx) }
 
-func (s *source) ID(_ context.Context, ord uint32) (string, error) { return s.id(ord) }
+// active returns the record of the active autoencoder, read once for each revision that is queried.
+func (s *Snapshot) active(ctx context.Context) (modelRecord, error) {
+	return derive(ctx, s.naming, "active", func() (modelRecord, error) { return findModel(s.r, s.state, "") })
+}
+
+func (s *source) ID(_ context.Context, ord uint32) (string, error) {
+	if s.recent.full() {
+		return s.id(ord)
+	}
+	rec, err := s.item(ord)
+	return rec.ID, err
+}
+
+// item returns an item's record, and remembers it if it is one of the first.
+func (s *source) item(ord uint32) (kv.Item, error) {
+	if rec, ok := s.recent.get(ord); ok {
+		return rec, nil
+	}
+	rec, ok, err := readItem(s.r, ord)
+	if err == nil && !ok {
+		err = fmt.Errorf("ordinal %d: %w", ord, ErrNotFound)
+	}
+	if err == nil {
+		s.recent.put(ord, rec)
+	}
+	return rec, err
+}
 
 func (s *Snapshot) id(ord uint32) (string, error) {
 	v, ok, err := s.r.Get(kv.KeyItem(ord))
@@ -101,12 +128,9 @@ func (s *source) Ord(_ context.Context, id string) (uint32, bool, error) { retur
 
 // Meta returns an item's metadata by the language's names; every item has a path.
 func (s *source) Meta(_ context.Context, ord uint32) (map[string]any, error) {
-	rec, ok, err := readItem(s.r, ord)
+	rec, err := s.item(ord)
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("ordinal %d: %w", ord, ErrNotFound)
 	}
 	meta, err := kv.DecodeMeta(rec.Meta, nil)
 	if err != nil {

@@ -125,6 +125,9 @@ func (n *near) compare(ctx context.Context, r *run, among *roaring.Bitmap, s sli
 		return nil, err
 	}
 	was = map[uint32]int{}
+	for _, row := range s.rows {
+		was[row.ord] = -1
+	}
 	for i, row := range before {
 		was[row.ord] = i + 1
 	}

@@ -36,7 +36,7 @@ type Row struct {
 	Why    []Why          // by descending share
 	Code   *sae.Code
 	Vector []float32
-	Was    int    // its rank before steering; 0: it was not among as many rows, or nobody asked
+	Was    int    // its rank before steering, -1: it was not among as many rows; 0: nobody asked
 	Cursor string // what "after" takes to go on; of the last row of a page that is not the last page
 
 	// Of an explanation, and of a latent.

@@ -206,10 +206,10 @@ func latentText(name string, latent uint32) string {
 	return name
 }
 
-// wasText is the rank before steering, empty where there was none.
+// wasText is the rank before steering.
 func wasText(r query.Row) string {
-	if r.Was == 0 {
-		return ""
+	if r.Was < 0 {
+		return "new"
 	}
 	return strconv.Itoa(r.Was)
 }

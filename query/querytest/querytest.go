@@ -207,8 +207,11 @@ func FormatRow(r query.Row) string {
 		if r.By != "" {
 			add("%s=%v", r.By, r.Value)
 		}
-		if r.Was != 0 {
+		switch {
+		case r.Was > 0:
 			add("was %d", r.Was)
+		case r.Was < 0:
+			add("new")
 		}
 		if r.Path != r.ID {
 			add("path %s", r.Path)

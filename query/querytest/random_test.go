@@ -624,7 +624,7 @@ func TestCursorsMakeTheWhole(t *testing.T) {
 // withoutTop finds what says how much of an answer is shown, but for that of groups; withoutWas what depends on it.
 var (
 	withoutTop = regexp.MustCompile(`(?: offset \d+)|(?: effort \d+| exact)|(?: group by [a-z.]+ top \d+)|(?: top \d+)`)
-	withoutWas = regexp.MustCompile(` was \d+`)
+	withoutWas = regexp.MustCompile(` was \d+| new`)
 )
 
 // TestBreakingOff: a consumer may stop after any row.

@@ -214,7 +214,8 @@ func (n *Twin) moved(f *syntax.Find, rows []Row) []Row {
 	before := slices.DeleteFunc(n.ranked(&plain), func(r Row) bool { return slices.Contains(hidden, r.ID) })
 	for i, row := range rows {
 		at := slices.IndexFunc(before, func(b Row) bool { return b.ID == row.ID })
-		if at < rows[len(rows)-1].Rank {
+		rows[i].Was = -1
+		if at >= 0 && at < rows[len(rows)-1].Rank {
 			rows[i].Was = at + 1
 		}
 	}
