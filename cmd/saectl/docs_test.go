@@ -18,6 +18,7 @@ import (
 	"github.com/saedb/saedb/internal/dbtest"
 	"github.com/saedb/saedb/internal/npy"
 	"github.com/saedb/saedb/query/querytest"
+	"github.com/saedb/saedb/query/syntax"
 )
 
 // TestReferencePage runs every example of the page on the pictures that its last block describes, and compares what saectl prints: rows, then
@@ -28,11 +29,10 @@ func TestReferencePage(t *testing.T) {
 	must(t, err)
 	page, err := os.ReadFile(referencePage)
 	must(t, err)
+	parsed, err := querytest.ParsePage(string(page))
+	must(t, err)
 	blocks := strings.Split(string(page), "```")
-	if len(blocks)%2 == 0 {
-		t.Fatalf("%s: a block is not closed", referencePage)
-	}
-	a := newTypist(t, blocks)
+	a := newTypist(t, parsed.Pictures)
 	examples := 0
 	for i := 1; i < len(blocks); i += 2 {
 		head, body, _ := strings.Cut(blocks[i], "\n")
@@ -59,6 +59,36 @@ func TestReferencePage(t *testing.T) {
 	}
 }
 
+// TestReferencePageHasEveryForm: nothing of the grammar is missing on the page.
+func TestReferencePageHasEveryForm(t *testing.T) {
+	text, err := os.ReadFile("../../docs/query.md")
+	must(t, err)
+	grammar, err := os.ReadFile("../../query/syntax/grammar.txt")
+	must(t, err)
+	missing := map[string]bool{}
+	for _, form := range querytest.GrammarForms(string(grammar)) {
+		missing[form] = true
+	}
+	have := func(text string) {
+		if q, err := syntax.Parse(text); err == nil {
+			querytest.Forms(text, q, func(form string) { delete(missing, form) })
+		}
+	}
+	page, err := querytest.ParsePage(string(text))
+	must(t, err)
+	for _, text := range page.Queries {
+		have(text)
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		if command, isCommand := strings.CutPrefix(line, "$ saectl query "); isCommand && strings.Count(command, "'") >= 2 {
+			have(strings.Split(command, "'")[1])
+		}
+	}
+	for form := range missing {
+		t.Errorf("no example on the page has %q", form)
+	}
+}
+
 // rewrites reports whether -rewrite was given, a flag of the package that runs the scripts of package querytest.
 func rewrites() bool {
 	f := flag.Lookup("rewrite")
@@ -71,17 +101,11 @@ type typist struct {
 	dir string
 }
 
-func newTypist(t *testing.T, blocks []string) *typist {
+func newTypist(t *testing.T, pictures *querytest.Data) *typist {
 	r := &typist{t, t.TempDir()}
-	last, isPictures := strings.CutPrefix(blocks[len(blocks)-2], "pictures\n")
-	if !isPictures {
-		t.Fatal("the last block describes no pictures")
-	}
-	data, err := querytest.ParseData(last)
-	must(t, err)
 	d, err := db.Open(t.Context(), filepath.Join(r.dir, "pics"), &db.Options{Create: true})
 	must(t, err)
-	dbtest.Load(t, d, data)
+	dbtest.Load(t, d, pictures)
 	must(t, d.Close())
 	t.Chdir(r.dir)
 	var barn bytes.Buffer
