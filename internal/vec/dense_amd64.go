@@ -13,3 +13,28 @@ func dotInt8AVX2(dst *int32, q *int16, rows *int8, d int, n int, tail *int16)
 //
 //go:noescape
 func dotInt8AtAVX2(dst *int32, q *int16, rows *int8, d int, n int, tail *int16, ids *uint32)
+
+// Bytes as int16; see gen/dense.
+//
+//go:noescape
+func widenAVX2(dst *int16, src *int8, n int)
+
+// 6 rows with 16 queries; see gen/dense.
+//
+//go:noescape
+func panel6AVX2(o *int32, packed *int16, rows *int16, stride int, pairs int)
+
+// 1 rows with 16 queries; see gen/dense.
+//
+//go:noescape
+func panel1AVX2(o *int32, packed *int16, rows *int16, stride int, pairs int)
+
+// Which rows reach a score; see gen/dense.
+//
+//go:noescape
+func reachAVX2(mask *byte, sums *int32, scale *float32, rest *float32, n int, w float32, least float32)
+
+// Which rows reach the scores of 16 queries; see gen/dense.
+//
+//go:noescape
+func reachPanelAVX2(mask *uint16, sums *int32, scale *float32, rest *float32, n int, w *float32, least *float32)

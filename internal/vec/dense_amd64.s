@@ -170,3 +170,392 @@ sum:
 done:
 	VZEROUPPER
 	RET
+
+// func widenAVX2(dst *int16, src *int8, n int)
+// Requires: AVX, AVX2
+TEXT ·widenAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+
+next:
+	CMPQ      BX, DX
+	JGE       done
+	VPMOVSXBW (CX)(BX*1), Y0
+	VMOVDQU   Y0, (AX)(BX*2)
+	ADDQ      $0x10, BX
+	JMP       next
+
+done:
+	VZEROUPPER
+	RET
+
+// func panel6AVX2(o *int32, packed *int16, rows *int16, stride int, pairs int)
+// Requires: AVX, AVX2
+TEXT ·panel6AVX2(SB), NOSPLIT, $0-40
+	MOVQ  o+0(FP), AX
+	MOVQ  packed+8(FP), CX
+	MOVQ  rows+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	MOVQ  pairs+32(FP), SI
+	SHLQ  $0x01, BX
+	LEAQ  (DX)(BX*2), DI
+	ADDQ  BX, DI
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+
+several:
+	CMPQ         SI, $0x04
+	JL           several_end
+	VMOVDQU      (CX), Y12
+	VMOVDQU      32(CX), Y13
+	VPBROADCASTD (DX), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD (DI), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (DI)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y8, Y8
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD (DI)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y10, Y10
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      64(CX), Y12
+	VMOVDQU      96(CX), Y13
+	VPBROADCASTD 4(DX), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 4(DX)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(DX)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 4(DI), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(DI)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y8, Y8
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 4(DI)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y10, Y10
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      128(CX), Y12
+	VMOVDQU      160(CX), Y13
+	VPBROADCASTD 8(DX), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 8(DX)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 8(DX)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 8(DI), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 8(DI)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y8, Y8
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 8(DI)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y10, Y10
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      192(CX), Y12
+	VMOVDQU      224(CX), Y13
+	VPBROADCASTD 12(DX), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 12(DX)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 12(DX)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 12(DI), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 12(DI)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y8, Y8
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 12(DI)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y10, Y10
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y11, Y11
+	ADDQ         $0x00000100, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x04, SI
+	JMP          several
+
+several_end:
+one:
+	CMPQ         SI, $0x01
+	JL           one_end
+	VMOVDQU      (CX), Y12
+	VMOVDQU      32(CX), Y13
+	VPBROADCASTD (DX), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (DX)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (DX)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD (DI), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (DI)(BX*1), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y8, Y8
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD (DI)(BX*2), Y14
+	VPMADDWD     Y12, Y14, Y15
+	VPADDD       Y15, Y10, Y10
+	VPMADDWD     Y13, Y14, Y15
+	VPADDD       Y15, Y11, Y11
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000004, DX
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x01, SI
+	JMP          one
+
+one_end:
+	VMOVDQU Y0, (AX)
+	VMOVDQU Y1, 32(AX)
+	VMOVDQU Y2, 64(AX)
+	VMOVDQU Y3, 96(AX)
+	VMOVDQU Y4, 128(AX)
+	VMOVDQU Y5, 160(AX)
+	VMOVDQU Y6, 192(AX)
+	VMOVDQU Y7, 224(AX)
+	VMOVDQU Y8, 256(AX)
+	VMOVDQU Y9, 288(AX)
+	VMOVDQU Y10, 320(AX)
+	VMOVDQU Y11, 352(AX)
+	VZEROUPPER
+	RET
+
+// func panel1AVX2(o *int32, packed *int16, rows *int16, stride int, pairs int)
+// Requires: AVX, AVX2
+TEXT ·panel1AVX2(SB), NOSPLIT, $0-40
+	MOVQ  o+0(FP), AX
+	MOVQ  packed+8(FP), CX
+	MOVQ  rows+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	MOVQ  pairs+32(FP), SI
+	SHLQ  $0x01, BX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+
+several:
+	CMPQ         SI, $0x04
+	JL           several_end
+	VMOVDQU      (CX), Y2
+	VMOVDQU      32(CX), Y3
+	VPBROADCASTD (DX), Y4
+	VPMADDWD     Y2, Y4, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDWD     Y3, Y4, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      64(CX), Y2
+	VMOVDQU      96(CX), Y3
+	VPBROADCASTD 4(DX), Y4
+	VPMADDWD     Y2, Y4, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDWD     Y3, Y4, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      128(CX), Y2
+	VMOVDQU      160(CX), Y3
+	VPBROADCASTD 8(DX), Y4
+	VPMADDWD     Y2, Y4, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDWD     Y3, Y4, Y2
+	VPADDD       Y2, Y1, Y1
+	VMOVDQU      192(CX), Y2
+	VMOVDQU      224(CX), Y3
+	VPBROADCASTD 12(DX), Y4
+	VPMADDWD     Y2, Y4, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDWD     Y3, Y4, Y2
+	VPADDD       Y2, Y1, Y1
+	ADDQ         $0x00000100, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x04, SI
+	JMP          several
+
+several_end:
+one:
+	CMPQ         SI, $0x01
+	JL           one_end
+	VMOVDQU      (CX), Y2
+	VMOVDQU      32(CX), Y3
+	VPBROADCASTD (DX), Y4
+	VPMADDWD     Y2, Y4, Y2
+	VPADDD       Y2, Y0, Y0
+	VPMADDWD     Y3, Y4, Y2
+	VPADDD       Y2, Y1, Y1
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x01, SI
+	JMP          one
+
+one_end:
+	VMOVDQU Y0, (AX)
+	VMOVDQU Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+// func reachAVX2(mask *byte, sums *int32, scale *float32, rest *float32, n int, w float32, least float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·reachAVX2(SB), NOSPLIT, $0-48
+	MOVQ         mask+0(FP), AX
+	MOVQ         sums+8(FP), CX
+	MOVQ         scale+16(FP), DX
+	MOVQ         rest+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVSS        w+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        least+44(FP), X1
+	VBROADCASTSS X1, Y1
+
+next:
+	CMPQ      SI, $0x08
+	JL        done
+	VCVTDQ2PS (CX), Y2
+	VMULPS    (DX), Y2, Y2
+	VMULPS    (BX), Y0, Y3
+	VADDPS    Y3, Y2, Y2
+	VCMPPS    $0x1d, Y1, Y2, Y2
+	VMOVMSKPS Y2, DI
+	MOVB      DI, (AX)
+	INCQ      AX
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	SUBQ      $0x08, SI
+	JMP       next
+
+done:
+	VZEROUPPER
+	RET
+
+// func reachPanelAVX2(mask *uint16, sums *int32, scale *float32, rest *float32, n int, w *float32, least *float32)
+// Requires: AVX
+TEXT ·reachPanelAVX2(SB), NOSPLIT, $0-56
+	MOVQ    mask+0(FP), AX
+	MOVQ    sums+8(FP), CX
+	MOVQ    scale+16(FP), DX
+	MOVQ    rest+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    w+40(FP), DI
+	MOVQ    least+48(FP), R8
+	VMOVUPS (DI), Y0
+	VMOVUPS (R8), Y1
+	VMOVUPS 32(DI), Y2
+	VMOVUPS 32(R8), Y3
+
+next:
+	TESTQ        SI, SI
+	JZ           done
+	VBROADCASTSS (DX), Y4
+	VBROADCASTSS (BX), Y5
+	VCVTDQ2PS    (CX), Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y5, Y0, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x1d, Y1, Y6, Y6
+	VMOVMSKPS    Y6, DI
+	VCVTDQ2PS    32(CX), Y6
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y5, Y2, Y7
+	VADDPS       Y7, Y6, Y6
+	VCMPPS       $0x1d, Y3, Y6, Y6
+	VMOVMSKPS    Y6, R8
+	SHLL         $0x08, R8
+	ORL          R8, DI
+	MOVW         DI, (AX)
+	ADDQ         $0x02, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	DECQ         SI
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET

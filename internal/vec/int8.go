@@ -1,5 +1,17 @@
 package vec
 
+// bytesKernels are the kernels for rows of bytes. Nothing that they are given is empty, nothing too short, and every id is a row.
+type bytesKernels struct {
+	dotInt8    func(dst []int32, q []int16, rows []int8)
+	dotInt8At  func(dst []int32, q []int16, rows []int8, ids []uint32)
+	widen      func(dst []int16, src []int8)
+	panel      func(dst []int32, packed, rows []int16)
+	reach      func(mask []byte, sums []int32, scale, rest []float32, w, least float32)
+	reachPanel func(mask []uint16, sums []int32, scale, rest []float32, w, least *[PanelWidth]float32)
+}
+
+var bytesGo = bytesKernels{dotInt8Go, dotInt8AtGo, widenGo, panelGo, reachGo, reachPanelGo}
+
 // DotInt8 writes to dst[i] the product Σ q[j]·row[j] of q with row i of rows, which lie one after the other, each as long as q.
 // Sums are int32 and the same on every path: they wrap around where they overflow, which they do not as long as
 // 128·Σ|q[j]| is below 1<<31. It is safe for concurrent use on different dst.
@@ -26,7 +38,13 @@ func DotInt8At(dst []int32, q []int16, rows []int8, ids []uint32) {
 
 // Widen writes the values of src to dst as the queries that DotInt8 takes.
 func Widen(dst []int16, src []int8) {
-	dst = dst[:len(src)]
+	if dst = dst[:len(src)]; len(dst) > 0 {
+		kernel.widen(dst, src)
+	}
+}
+
+// widenGo is the twin of every other way to fill dst.
+func widenGo(dst []int16, src []int8) {
 	for i, v := range src {
 		dst[i] = int16(v)
 	}

@@ -91,14 +91,6 @@ func TestDotInt8AtRefusesARowThatIsNotThere(t *testing.T) {
 	DotInt8At(make([]int32, 2), make([]int16, 32), make([]int8, 64), []uint32{0, 2})
 }
 
-func TestWiden(t *testing.T) {
-	got := make([]int16, 3)
-	Widen(got, []int8{-128, 0, 127})
-	if !slices.Equal(got, []int16{-128, 0, 127}) {
-		t.Errorf("%v", got)
-	}
-}
-
 // BenchmarkDotInt8 scans what fits the second-level cache, the third and none, in order and by a list in random order.
 func BenchmarkDotInt8(b *testing.B) {
 	const d = 512

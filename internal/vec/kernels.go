@@ -11,12 +11,11 @@ type kernels struct {
 	path    string
 	product func(dst, x, w []float32, d int) // fills dst, which is zero
 
-	dotInt8   func(dst []int32, q []int16, rows []int8)               // nothing is empty
-	dotInt8At func(dst []int32, q []int16, rows []int8, ids []uint32) // and every id is a row
+	bytesKernels
 }
 
 // goKernels are the twins: every processor has them.
-var goKernels = kernels{path: "go", product: productGo, dotInt8: dotInt8Go, dotInt8At: dotInt8AtGo}
+var goKernels = kernels{path: "go", product: productGo, bytesKernels: bytesGo}
 
 // kernelEnv forces a path: "avx512", "avx2" or "go". Path tells what became of the wish.
 const kernelEnv = "SAEDB_KERNELS"

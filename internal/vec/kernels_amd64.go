@@ -10,16 +10,16 @@ func assembled() []kernels {
 	var all []kernels
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX2 {
 		all = append(all, kernels{
-			path:    "avx512",
-			product: func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &wide512, &narrow512) },
-			dotInt8: dotInt8Wide, dotInt8At: dotInt8AtWide,
+			path:         "avx512",
+			product:      func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &wide512, &narrow512) },
+			bytesKernels: bytesAVX2,
 		})
 	}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		all = append(all, kernels{
-			path:    "avx2",
-			product: func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &narrow2, &narrow2) },
-			dotInt8: dotInt8Wide, dotInt8At: dotInt8AtWide,
+			path:         "avx2",
+			product:      func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &narrow2, &narrow2) },
+			bytesKernels: bytesAVX2,
 		})
 	}
 	return all
