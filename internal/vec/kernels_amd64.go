@@ -12,6 +12,7 @@ func assembled() []kernels {
 		all = append(all, kernels{
 			path:         "avx512",
 			product:      func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &wide512, &narrow512) },
+			productAt:    func(dst, q, rows []float32, ids []uint32) { productAtTiled(dst, q, rows, ids, &narrow512) },
 			bytesKernels: bytesAVX2,
 		})
 	}
@@ -19,6 +20,7 @@ func assembled() []kernels {
 		all = append(all, kernels{
 			path:         "avx2",
 			product:      func(dst, x, w []float32, d int) { productTiled(dst, x, w, d, &narrow2, &narrow2) },
+			productAt:    func(dst, q, rows []float32, ids []uint32) { productAtTiled(dst, q, rows, ids, &narrow2) },
 			bytesKernels: bytesAVX2,
 		})
 	}

@@ -8,12 +8,29 @@ const sumRun = 128
 // Product writes dst = x·wᵀ: x is (n,d), w is (m,d), dst is (n,m), all row-major.
 // n is len(x)/d and m is len(w)/d. Every entry is summed in the same order wherever
 // it lies in the matrix and whatever n is, so a batch gives the bits of its rows one
-// by one. It is safe for concurrent use on different dst.
+// by one; x and w may change places, for multiplication is commutative. It is safe for concurrent use on different dst.
 func Product(dst, x, w []float32, d int) {
 	n, m := len(x)/d, len(w)/d
 	dst = dst[:n*m]
 	clear(dst)
 	kernel.product(dst, x[:n*d], w[:m*d], d)
+}
+
+// ProductAt writes to dst[i] the product of q with row ids[i] of rows, each as wide as q: the entry of Product for the two, to the bit.
+func ProductAt(dst, q, rows []float32, ids []uint32) {
+	dst = dst[:len(ids)]
+	clear(dst)
+	if len(ids) > 0 && len(q) > 0 {
+		_ = rows[(int(maxOf(ids))+1)*len(q)-1]
+		kernel.productAt(dst, q, rows, ids)
+	}
+}
+
+// productAtGo is the twin of every other way to fill dst, which is zero.
+func productAtGo(dst, q, rows []float32, ids []uint32) {
+	for i, id := range ids {
+		productGo(dst[i:i+1], q, rows[int(id)*len(q):][:len(q)], len(q))
+	}
 }
 
 // productGo is the twin of every other way to fill dst, which is zero.
