@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"internal/npy":         {},
 	"internal/safetensors": {},
 	"internal/lint":        {},
+	"internal/bench":       {},
 
 	"sae":         {"internal/vec", "internal/safetensors"},
 	"sae/train":   {"sae", "internal/vec", "internal/safetensors"},

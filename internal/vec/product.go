@@ -16,6 +16,10 @@ func Product(dst, x, w []float32, d int) {
 	kernel.product(dst, x[:n*d], w[:m*d], d)
 }
 
+// Roundings returns how often an entry of Product for rows of width d is rounded at most: with n for that and u = 2^-24, the entry is
+// within n·u/(1-n·u)·Σ|x[j]·w[j]| of what the formula says.
+func Roundings(d int) int { return min(d, sumRun) + 1 + (d+sumRun-1)/sumRun }
+
 // ProductAt writes to dst[i] the product of q with row ids[i] of rows, each as wide as q: the entry of Product for the two, to the bit.
 func ProductAt(dst, q, rows []float32, ids []uint32) {
 	dst = dst[:len(ids)]
