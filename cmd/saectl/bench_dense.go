@@ -16,7 +16,7 @@ import (
 // benchDense is what was asked of `bench dense`.
 type benchDense struct {
 	base, queries, truth, index string
-	k, threads, passes          int
+	k, threads, passes, batch   int
 	ef                          []int
 }
 
@@ -25,12 +25,19 @@ func newBenchDenseCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dense --base base.npy --queries q.npy",
 		Short: "Measure nearest-neighbour search over vectors",
-		Long: `dense builds an index over the rows of --base and searches it for each row of
---queries, one after the other. Rows are divided by their norms. It prints the
-build time, the bytes of the rows, queries per second and recall@k. The truth is
---truth, an .npy of row numbers, nearest first; without it, a plain exact search.`,
-		Example: "  saectl bench dense --base base.npy --queries q.npy --k 10",
-		Args:    cobra.NoArgs,
+		Long: `dense builds an index over the rows of --base and searches it for the rows of
+--queries, --batch of them at a time. Rows are divided by their norms. It prints
+the build time, the bytes of the index and of them those beyond the float32 rows,
+queries per second, recall@k, and how many of the first k hits are wrong: score
+less than the k-th true neighbour. The truth is --truth, an .npy of row numbers,
+nearest first; without it, a plain exact search in float64.
+
+Kinds of index: flat, also called exact, finds what can be nearest by rows that are
+rounded to bytes and scores that from the float32 rows, which makes it exact; f32
+is its slow twin, that scores all rows.`,
+		Example: "  saectl bench dense --base base.npy --queries q.npy --k 10\n" +
+			"  saectl bench data --rows 100000 --queries 1000 --out D && saectl bench dense --base D/base.npy --queries D/texts.npy --batch 1000",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := b.run(cmd.Context())
 			if err != nil {
@@ -43,9 +50,10 @@ build time, the bytes of the rows, queries per second and recall@k. The truth is
 	f.StringVar(&b.base, "base", "", "vectors to search (.npy)")
 	f.StringVar(&b.queries, "queries", "", "vectors to search for (.npy)")
 	f.StringVar(&b.truth, "truth", "", "row numbers of the true neighbours (.npy)")
-	f.StringVar(&b.index, "index", "flat", "kind of index: flat")
+	f.StringVar(&b.index, "index", "flat", "kind of index: flat, exact, f32")
 	f.IntVar(&b.k, "k", 10, "neighbours to find")
 	f.IntSliceVar(&b.ef, "ef", nil, "breadths of the search, for graph indexes")
+	f.IntVar(&b.batch, "batch", 1, "queries asked at once")
 	f.IntVar(&b.threads, "threads", 1, "goroutines of one search")
 	f.IntVar(&b.passes, "passes", 5, "passes over the queries")
 	require(cmd, "base", "queries")
@@ -58,20 +66,36 @@ type searchResult struct {
 	Wall     spread  `json:"wall"`
 	QPS      float64 `json:"qps"`
 	Recall   float64 `json:"recall"`
-	Returned float64 `json:"returned"` // mean number of hits, at most k
+	Wrong    *int    `json:"wrong,omitempty"` // hits that are not among the k nearest
+	Returned float64 `json:"returned"`        // mean number of hits, at most k
 	BuildMS  float64 `json:"build_ms"`
 	Bytes    int64   `json:"bytes"`
+	Beyond   int64   `json:"bytes_beyond_rows,omitempty"`
 	Machine  machine `json:"machine"`
 	Settings any     `json:"settings"`
 }
 
-func (b *benchDense) run(ctx context.Context) (*searchResult, error) {
-	if b.index != "flat" {
-		return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, the exact search")
-	}
+// denseIndex is a kind of index to measure.
+type denseIndex interface {
+	Put(ord uint32, v []float32) error
+	SearchBatch(ctx context.Context, qs [][]float32, k int, f index.Filter) ([][]index.Hit, error)
+}
+
+// newIndex returns an empty index of the kind that was asked for.
+func (b *benchDense) newIndex(dim int) (denseIndex, error) {
 	if len(b.ef) > 0 {
-		return nil, hint(errors.New("--ef has no meaning for the flat index: it always looks at every row"), "leave --ef out")
+		return nil, hint(fmt.Errorf("--ef has no meaning for the index %s: it is exact", b.index), "leave --ef out")
 	}
+	switch b.index {
+	case "flat", "exact":
+		return flat.NewRounded(dim, b.threads), nil
+	case "f32":
+		return flat.New(dim, b.threads), nil
+	}
+	return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, also called exact, and f32, its slow twin")
+}
+
+func (b *benchDense) run(ctx context.Context) (*searchResult, error) {
 	base, err := readUnit(b.base)
 	if err != nil {
 		return nil, err
@@ -83,13 +107,16 @@ func (b *benchDense) run(ctx context.Context) (*searchResult, error) {
 	switch {
 	case queries.Cols != base.Cols:
 		return nil, fmt.Errorf("%s has vectors of width %d and %s of width %d: they must be of one kind", b.queries, queries.Cols, b.base, base.Cols)
-	case b.k < 1 || b.passes < 1 || b.threads < 1:
-		return nil, errors.New("--k, --passes and --threads must be at least 1")
+	case b.k < 1 || b.passes < 1 || b.threads < 1 || b.batch < 1:
+		return nil, errors.New("--k, --passes, --threads and --batch must be at least 1")
 	case queries.Rows == 0 || base.Rows == 0:
 		return nil, errors.New("no rows to measure: --base and --queries need at least one each")
 	}
+	ix, err := b.newIndex(base.Cols)
+	if err != nil {
+		return nil, err
+	}
 	watch := startWatch()
-	ix := flat.New(base.Cols, b.threads)
 	for i := range base.Rows {
 		if err := ix.Put(uint32(i), base.Row(i)); err != nil {
 			return nil, err
@@ -100,19 +127,59 @@ func (b *benchDense) run(ctx context.Context) (*searchResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, series, err := timeSearches(queries.Rows, b.passes, func(q int) ([]index.Hit, error) {
-		return ix.Search(ctx, queries.Row(q), b.k, nil)
+	asked := make([][]float32, queries.Rows)
+	for i := range asked {
+		asked[i] = queries.Row(i)
+	}
+	found, series, err := timeBatches(len(asked), b.batch, b.passes, func(lo, hi int) ([][]index.Hit, error) {
+		return ix.SearchBatch(ctx, asked[lo:hi], b.k, nil)
 	})
 	if err != nil {
 		return nil, err
 	}
+	wrong := wrongHits(base, queries, found, truth, b.k)
+	rows, beyond := bytesOf(ix, base)
 	return &searchResult{
 		CPU: series.cpu(queries.Rows), Wall: series.wall(queries.Rows), QPS: 1000 / series.wall(queries.Rows).Median,
-		Recall: recall(found, truth, b.k), Returned: meanHits(found, b.k),
-		BuildMS: build.Wall.Seconds() * 1000, Bytes: int64(base.Rows) * int64(base.Cols) * 4, Machine: thisMachine(),
+		Recall: recall(found, truth, b.k), Wrong: &wrong, Returned: meanHits(found, b.k),
+		BuildMS: build.Wall.Seconds() * 1000, Bytes: rows + beyond, Beyond: beyond, Machine: thisMachine(),
 		Settings: map[string]any{"index": b.index, "k": b.k, "rows": base.Rows, "width": base.Cols, "queries": queries.Rows,
-			"threads": b.threads, "passes": b.passes, "truth": b.truth},
+			"threads": b.threads, "passes": b.passes, "batch": b.batch, "truth": b.truth},
 	}, nil
+}
+
+// bytesOf is the memory of an index: its float32 rows, and what it knows of beside them.
+func bytesOf(ix denseIndex, base *npy.Matrix) (rows, beyond int64) {
+	if x, ok := ix.(interface{ Bytes() (rows, rest int64) }); ok {
+		return x.Bytes()
+	}
+	return int64(base.Rows) * int64(base.Cols) * 4, 0
+}
+
+// wrongHits counts, of the first k hits of each query, those whose score is below that of the last true neighbour. Scores that differ
+// by less than float32 can tell are equal.
+func wrongHits(base, queries *npy.Matrix, found [][]index.Hit, truth [][]uint32, k int) int {
+	const same = 2e-6
+	wrong := 0
+	for q, near := range truth {
+		if len(near) == 0 {
+			continue
+		}
+		last := dot64(base.Row(int(near[len(near)-1])), queries.Row(q))
+		for _, h := range found[q][:min(k, len(found[q]))] {
+			if dot64(base.Row(int(h.Ord)), queries.Row(q)) < last-same {
+				wrong++
+			}
+		}
+	}
+	return wrong
+}
+
+func dot64(a, b []float32) (sum float64) {
+	for j, v := range a {
+		sum += float64(v) * float64(b[j])
+	}
+	return sum
 }
 
 // trueNeighbours reads the truth or makes it with the plain loop over all rows.
@@ -138,10 +205,7 @@ func nearestByLoop(base *npy.Matrix, q []float32, k int) []uint32 {
 	}
 	rows := make([]row, base.Rows)
 	for i := range rows {
-		rows[i].ord = uint32(i)
-		for j, v := range base.Row(i) {
-			rows[i].dot += float64(v) * float64(q[j])
-		}
+		rows[i].ord, rows[i].dot = uint32(i), dot64(base.Row(i), q)
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
 		switch {
@@ -183,26 +247,33 @@ func readTruth(path string, queries, rows, k int) ([][]uint32, error) {
 	return truth, nil
 }
 
-// timeSearches asks every query once unmeasured, then passes times measured. It
-// returns the hits of the first round and one lap for each pass.
+// timeSearches asks every query by itself; see timeBatches.
 func timeSearches(queries, passes int, search func(q int) ([]index.Hit, error)) ([][]index.Hit, laps, error) {
-	found := make([][]index.Hit, queries)
-	for q := range found {
+	return timeBatches(queries, 1, passes, func(q, _ int) ([][]index.Hit, error) {
 		hits, err := search(q)
-		if err != nil {
-			return nil, nil, err
-		}
-		found[q] = hits
-	}
+		return [][]index.Hit{hits}, err
+	})
+}
+
+// timeBatches asks all queries, batch by batch, once unmeasured, then passes times measured. It returns the hits of the first round and
+// one lap for each pass.
+func timeBatches(queries, batch, passes int, search func(lo, hi int) ([][]index.Hit, error)) ([][]index.Hit, laps, error) {
+	var found [][]index.Hit
 	var series laps
-	for range passes {
+	for pass := range passes + 1 {
 		watch := startWatch()
-		for q := range queries {
-			if _, err := search(q); err != nil {
+		for lo := 0; lo < queries; lo += batch {
+			hits, err := search(lo, min(lo+batch, queries))
+			if err != nil {
 				return nil, nil, err
 			}
+			if pass == 0 {
+				found = append(found, hits...)
+			}
 		}
-		series = append(series, watch.stop())
+		if pass > 0 {
+			series = append(series, watch.stop())
+		}
 	}
 	return found, series, nil
 }
