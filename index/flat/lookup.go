@@ -277,7 +277,7 @@ func (l *lookup) settle() ([][]index.Hit, error) {
 	return all, nil
 }
 
-// scoredAtOnce is as many rows as vec.ProductAt takes beside each other.
+// scoredAtOnce is twice as many rows as vec.ProductRows takes beside each other.
 const scoredAtOnce = 16
 
 // score computes the scores of the rows on a list, the best bound first.
@@ -292,7 +292,7 @@ func (l *lookup) score(list *shortlist, q *question) []index.Hit {
 		return int(a.row) - int(b.row)
 	})
 	best := index.NewBest(l.k)
-	var rows [scoredAtOnce]uint32
+	var rows [scoredAtOnce][]float32
 	var scores [scoredAtOnce]float32
 	for at := 0; at < len(list.rows); at += scoredAtOnce {
 		some := list.rows[at:min(at+scoredAtOnce, len(list.rows))]
@@ -300,11 +300,11 @@ func (l *lookup) score(list *shortlist, q *question) []index.Hit {
 			break
 		}
 		for i, c := range some {
-			rows[i] = c.row
+			rows[i] = l.rows[int(c.row)*l.codes.dim:][:l.codes.dim]
 		}
-		vec.ProductAt(scores[:len(some)], q.unit, l.rows, rows[:len(some)])
-		for i, row := range rows[:len(some)] {
-			best.Offer(index.Hit{Ord: l.ords[row], Score: scores[i]})
+		vec.ProductRows(scores[:len(some)], q.unit, rows[:len(some)])
+		for i, c := range some {
+			best.Offer(index.Hit{Ord: l.ords[c.row], Score: scores[i]})
 		}
 	}
 	return best.Hits()

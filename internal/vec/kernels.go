@@ -10,14 +10,13 @@ import (
 type kernels struct {
 	path    string
 	product func(dst, x, w []float32, d int) // fills dst, which is zero
-
-	productAt func(dst, q, rows []float32, ids []uint32) // the same, and every id is a row
+	rows    func(dst, x []float32, rows [][]float32)
 
 	bytesKernels
 }
 
 // goKernels are the twins: every processor has them.
-var goKernels = kernels{path: "go", product: productGo, productAt: productAtGo, bytesKernels: bytesGo}
+var goKernels = kernels{path: "go", product: productGo, rows: rowsGo, bytesKernels: bytesGo}
 
 // kernelEnv forces a path: "avx512", "avx2" or "go". Path tells what became of the wish.
 const kernelEnv = "SAEDB_KERNELS"

@@ -30,27 +30,8 @@ func TestEveryPathOfProductAgreesWithTheFormula(t *testing.T) {
 				if !slices.Equal(row, got[i*s.m:(i+1)*s.m]) {
 					t.Fatalf("%s, seed %d: %+v: row %d alone differs from the same row in the batch", k.path, seed, s, i)
 				}
-				if s.m > 0 {
-					checkProductAt(t, k, r, row, x[i*s.d:(i+1)*s.d], w)
-				}
 			}
 		}
-	}
-}
-
-// checkProductAt compares ProductAt of a random list of rows with the entries that Product computed for q and w.
-func checkProductAt(t *testing.T, k kernels, r *rand.Rand, row, q, w []float32) {
-	t.Helper()
-	ids := make([]uint32, 1+r.IntN(40))
-	want := make([]float32, len(ids))
-	for i := range ids {
-		ids[i] = uint32(r.IntN(len(row)))
-		want[i] = row[ids[i]]
-	}
-	got := make([]float32, len(ids))
-	k.productAt(got, q, w, ids)
-	if !slices.Equal(got, want) {
-		t.Fatalf("%s: %d rows of width %d by a list have other bits than in the product: %v, want %v", k.path, len(row), len(q), got, want)
 	}
 }
 

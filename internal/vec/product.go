@@ -20,23 +20,6 @@ func Product(dst, x, w []float32, d int) {
 // within n·u/(1-n·u)·Σ|x[j]·w[j]| of what the formula says.
 func Roundings(d int) int { return min(d, sumRun) + 1 + (d+sumRun-1)/sumRun }
 
-// ProductAt writes to dst[i] the product of q with row ids[i] of rows, each as wide as q: the entry of Product for the two, to the bit.
-func ProductAt(dst, q, rows []float32, ids []uint32) {
-	dst = dst[:len(ids)]
-	clear(dst)
-	if len(ids) > 0 && len(q) > 0 {
-		_ = rows[(int(maxOf(ids))+1)*len(q)-1]
-		kernel.productAt(dst, q, rows, ids)
-	}
-}
-
-// productAtGo is the twin of every other way to fill dst, which is zero.
-func productAtGo(dst, q, rows []float32, ids []uint32) {
-	for i, id := range ids {
-		productGo(dst[i:i+1], q, rows[int(id)*len(q):][:len(q)], len(q))
-	}
-}
-
 // productGo is the twin of every other way to fill dst, which is zero.
 func productGo(dst, x, w []float32, d int) {
 	n, m := len(x)/d, len(w)/d

@@ -52,31 +52,6 @@ func productTiled(dst, x, w []float32, d int, wide, narrow *shape) {
 	}
 }
 
-// productAtTiled packs the listed rows, lanes beside lanes, and sends q past them as the only row of w.
-func productAtTiled(dst, q, rows []float32, ids []uint32, s *shape) {
-	d := len(q)
-	b := benches.Get().(*bench)
-	defer benches.Put(b)
-	if len(b.packed) < s.lanes*d {
-		b.packed = make([]float32, s.lanes*d)
-	}
-	packed := b.packed[:s.lanes*d]
-	for len(ids) > 0 {
-		n := min(s.lanes, len(ids))
-		if n < s.lanes {
-			clear(packed)
-		}
-		for lane, id := range ids[:n] {
-			for p, v := range rows[int(id)*d:][:d] {
-				packed[p*s.lanes+lane] = v
-			}
-		}
-		b.multiply(s, packed, q, d)
-		copy(dst, b.sums[:n])
-		dst, ids = dst[n:], ids[n:]
-	}
-}
-
 // shapeFor is the shape for the next rows of n.
 func shapeFor(n int, wide, narrow *shape) *shape {
 	if n > narrow.lanes {
