@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/saedb/saedb/internal/huge"
 	"github.com/saedb/saedb/internal/vec"
 )
 
@@ -51,7 +52,7 @@ func meanOf(rows []float32, dim int) []float32 {
 func encode(rows, mean []float32, threads int) *codes {
 	c := &codes{dim: len(mean), mean: mean}
 	n := len(rows) / c.dim
-	c.bytes, c.scale, c.rest = make([]int8, n*c.dim), make([]float32, n), make([]float32, n)
+	c.bytes, c.scale, c.rest = huge.Make[int8](n*c.dim), make([]float32, n), make([]float32, n)
 	reach := make([]float32, max(threads, 1))
 	vec.Parallel(len(reach), n, grain, func(worker, lo, hi int) {
 		for i := lo; i < hi; i++ {
@@ -70,7 +71,7 @@ func encode(rows, mean []float32, threads int) *codes {
 // set rounds a row and stores it as the i-th; i is at most the number of rows.
 func (c *codes) set(i int, row []float32) {
 	if i == len(c.scale) {
-		c.bytes = append(c.bytes, make([]int8, c.dim)...)
+		c.bytes = huge.Append(c.bytes, make([]int8, c.dim)...)
 		c.scale, c.rest = append(c.scale, 0), append(c.rest, 0)
 	}
 	length := float32(0)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/internal/huge"
 )
 
 // Rounded is Index with a first look at rows that are rounded to bytes, a quarter of what a search of all rows reads otherwise. Its
@@ -69,7 +70,7 @@ func (x *Rounded) Put(ord uint32, v []float32) error {
 		i = len(x.ords)
 		x.at[ord] = i
 		x.ords = append(x.ords, ord)
-		x.rows = append(x.rows, v...)
+		x.rows = huge.Append(x.rows, v...)
 	}
 	x.codes.set(i, v)
 	x.count(v, 1)
