@@ -107,18 +107,18 @@ func (x *Rounded) count(row []float32, sign float64) {
 	}
 }
 
-// The mean is looked at whenever a quarter of the rows, and changesLeast at least, were put or deleted; so this costs a fixed number of
+// The mean is looked at whenever half of the rows, and changesLeast at least, were put or deleted; so this costs a fixed number of
 // roundings for each row. Rows are rounded again if the mean has moved by more than drift of the distance that rows have from it: by
 // that the remainders of the rounding grow, and the number of rows that are scored with them.
 const (
 	changesLeast = 64
-	drift        = 0.2
+	drift        = 0.3
 )
 
 func (x *Rounded) changed() {
 	x.changes++
 	n := len(x.ords)
-	if x.changes < max(changesLeast, n/4) || n == 0 {
+	if x.changes < max(changesLeast, n/2) || n == 0 {
 		return
 	}
 	x.changes = 0
