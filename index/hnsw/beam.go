@@ -1,0 +1,147 @@
+package hnsw
+
+import (
+	"slices"
+
+	"github.com/saedb/saedb/internal/vec"
+)
+
+// key is a node with its score, made so that the better of two is the smaller number: the score turned upside down, the node, and in the
+// lowest bit whether the node's neighbours were looked at.
+type key uint64
+
+const expanded key = 1
+
+func newKey(score int32, node uint32) key { return key(uint32(score)^(1<<31-1))<<32 | key(node)<<1 }
+
+func (k key) node() uint32 { return uint32(k) >> 1 }
+func (k key) score() int32 { return int32(uint32(k>>32) ^ (1<<31 - 1)) }
+
+// walker searches a graph. It keeps its space from search to search and serves one goroutine at a time.
+type walker struct {
+	g       *graph
+	marks   []uint16 // nodes that this search has met bear its epoch: nothing is cleared between searches
+	epoch   uint16
+	query   []int16 // what scores are products with
+	between bool    // the query is a code too: scores are 2·q·code - |code|², which order as distances between codes do
+	beam    []key   // the best so far, best first
+	met     []uint32
+	dots    []int32
+	pick    picker
+}
+
+func newWalker(g *graph) *walker {
+	return &walker{g: g, query: make([]int16, g.dim), pick: picker{query: make([]int16, g.dim)}}
+}
+
+// begin starts a search: no node is met.
+func (w *walker) begin() {
+	if n := len(w.g.level); len(w.marks) < n {
+		w.marks = append(w.marks, make([]uint16, n+n/8-len(w.marks))...)
+	}
+	if w.epoch++; w.epoch == 0 {
+		clear(w.marks)
+		w.epoch = 1
+	}
+	w.beam = w.beam[:0]
+}
+
+// from makes the code of a node the query.
+func (w *walker) from(node uint32) {
+	vec.Widen(w.query, w.g.code(node))
+	w.between = true
+}
+
+// scores returns the scores of nodes, in memory that is used again.
+func (w *walker) scores(nodes []uint32) []int32 {
+	w.dots = slices.Grow(w.dots[:0], len(nodes))[:len(nodes)]
+	vec.DotInt8At(w.dots, w.query, w.g.codes, nodes)
+	if w.between {
+		for i, node := range nodes {
+			w.dots[i] = 2*w.dots[i] - w.g.norms[node]
+		}
+	}
+	return w.dots
+}
+
+// descend goes from the entry down to a layer, on each layer to the neighbour that is better, until none is.
+func (w *walker) descend(to int) key {
+	at := w.g.entry
+	best := newKey(w.scores([]uint32{at})[0], at)
+	for layer := w.g.top(); layer > to; layer-- {
+		for {
+			near := w.g.neighbours(best.node(), layer)
+			was := best
+			for i, score := range w.scores(near) {
+				best = min(best, newKey(score, near[i]))
+			}
+			if best == was {
+				break
+			}
+		}
+	}
+	return best
+}
+
+// meet offers nodes to the beam, those that were not met before, and returns the lowest place that one took, or len(beam).
+func (w *walker) meet(nodes []uint32, ef int) int {
+	met := w.met[:0]
+	for _, node := range nodes {
+		if w.marks[node] != w.epoch {
+			w.marks[node] = w.epoch
+			met = append(met, node)
+		}
+	}
+	w.met = met
+	first := len(w.beam)
+	for i, score := range w.scores(met) {
+		k := newKey(score, met[i])
+		if len(w.beam) == ef {
+			if k > w.beam[ef-1] {
+				continue
+			}
+			w.beam = w.beam[:ef-1]
+		}
+		first = min(first, w.insert(k))
+	}
+	return first
+}
+
+// start puts nodes with their scores into the empty beam.
+func (w *walker) start(keys []key) {
+	for _, k := range keys {
+		w.marks[k.node()] = w.epoch
+		w.insert(k &^ expanded)
+	}
+}
+
+// insert puts k in its place of the beam.
+func (w *walker) insert(k key) int {
+	lo, hi := 0, len(w.beam)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if w.beam[mid] < k {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	w.beam = append(w.beam, 0)
+	copy(w.beam[lo+1:], w.beam[lo:])
+	w.beam[lo] = k
+	return lo
+}
+
+// walk looks at the neighbours of the best node whose neighbours were not looked at, until there is none among the ef best. The beam
+// holds where to begin.
+func (w *walker) walk(layer, ef int) {
+	for at := 0; at < len(w.beam); {
+		k := w.beam[at]
+		if k&expanded != 0 {
+			at++
+			continue
+		}
+		w.beam[at] |= expanded
+		at = min(at+1, w.meet(w.g.neighbours(k.node(), layer), ef))
+	}
+}
