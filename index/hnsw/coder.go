@@ -18,7 +18,7 @@ type coder struct {
 
 const (
 	trainRows   = 1 << 14 // rows that mean and scale are taken from, at most
-	trainValues = 1 << 20 // values of them that the scale is taken from, at most
+	trainValues = 1 << 18 // values of them that the scale is taken from, at most
 	clipped     = 1e-4    // share of the values that may be cut off at the ends of a byte
 )
 

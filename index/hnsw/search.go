@@ -74,57 +74,86 @@ func (s *search) passes(node uint32) bool {
 // rerank scores the best of the beam that may be answered as they are, n of them and those that tie with the last. It returns false
 // if the beam holds fewer than k and there are more.
 func (s *search) rerank(w *walker, n int) ([]index.Hit, bool, error) {
-	best := index.NewBest(s.k)
-	var score [1]float32
-	taken := 0
+	g := s.gather(n)
 	var last int32
 	for _, k := range w.beam {
-		if taken >= n && k.score() != last {
+		if g.taken >= n && k.score() != last {
 			break
 		}
-		if !s.passes(k.node()) {
-			continue
+		if s.passes(k.node()) {
+			if err := g.take(k.node()); err != nil {
+				return nil, false, err
+			}
+			last = k.score()
 		}
-		v, err := s.x.row(k.node())
-		if err != nil {
-			return nil, false, err
-		}
-		vec.Product(score[:], s.unit, v, len(s.unit))
-		best.Offer(index.Hit{Ord: s.x.ords[k.node()], Score: score[0]})
-		taken, last = taken+1, k.score()
 	}
-	return best.Hits(), taken >= min(s.k, s.passing()), nil
+	return g.hits(), g.taken >= min(s.k, s.passing()), nil
 }
 
 // scan scores all rows that may be answered.
 func (s *search) scan() ([]index.Hit, error) {
-	best := index.NewBest(s.k)
-	var score [1]float32
-	look := func(node uint32) error {
-		v, err := s.x.row(node)
-		if err != nil {
-			return err
-		}
-		vec.Product(score[:], s.unit, v, len(s.unit))
-		best.Offer(index.Hit{Ord: s.x.ords[node], Score: score[0]})
-		return nil
-	}
+	g := s.gather(gatherAtOnce)
 	if s.filter != nil && s.filter.GetCardinality() < uint64(len(s.x.ords)) {
 		for it := s.filter.Iterator(); it.HasNext(); {
 			if node, ok := s.x.at.get(it.Next()); ok {
-				if err := look(node); err != nil {
+				if err := g.take(node); err != nil {
 					return nil, err
 				}
 			}
 		}
-		return best.Hits(), nil
+		return g.hits(), nil
 	}
 	for node := range s.x.ords {
 		if s.passes(uint32(node)) {
-			if err := look(uint32(node)); err != nil {
+			if err := g.take(uint32(node)); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return best.Hits(), nil
+	return g.hits(), nil
+}
+
+// gatherAtOnce is how many rows are scored in one call: so many that the call costs nothing, and few enough to be asked for at once.
+const gatherAtOnce = 32
+
+// gatherer scores rows as they are, some at a time, and keeps the best.
+type gatherer struct {
+	s      *search
+	best   *index.Best
+	taken  int
+	ords   []uint32
+	rows   [][]float32
+	scores []float32
+}
+
+func (s *search) gather(n int) *gatherer {
+	n = min(n, gatherAtOnce)
+	return &gatherer{s: s, best: index.NewBest(s.k), ords: make([]uint32, 0, n), rows: make([][]float32, 0, n), scores: make([]float32, gatherAtOnce)}
+}
+
+// take adds the row of a node. It also tells of the end of the context.
+func (g *gatherer) take(node uint32) error {
+	v, err := g.s.x.row(node)
+	if err != nil {
+		return err
+	}
+	g.ords, g.rows = append(g.ords, g.s.x.ords[node]), append(g.rows, v)
+	if g.taken++; len(g.rows) == gatherAtOnce {
+		g.score()
+		return g.s.ctx.Err()
+	}
+	return nil
+}
+
+func (g *gatherer) score() {
+	vec.ProductRows(g.scores, g.s.unit, g.rows)
+	for i, ord := range g.ords {
+		g.best.Offer(index.Hit{Ord: ord, Score: g.scores[i]})
+	}
+	g.ords, g.rows = g.ords[:0], g.rows[:0]
+}
+
+func (g *gatherer) hits() []index.Hit {
+	g.score()
+	return g.best.Hits()
 }
