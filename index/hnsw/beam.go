@@ -12,9 +12,6 @@ type key uint64
 
 const expanded key = 1
 
-func newKey(score int32, node uint32) key { return key(uint32(score)^(1<<31-1))<<32 | key(node)<<1 }
-
-func (k key) node() uint32 { return uint32(k) >> 1 }
 func (k key) score() int32 { return int32(uint32(k>>32) ^ (1<<31 - 1)) }
 
 // walker searches a graph. It keeps its space from search to search and serves one goroutine at a time.
@@ -24,14 +21,33 @@ type walker struct {
 	epoch   uint16
 	query   []int16 // what scores are products with
 	between bool    // the query is a code too: scores are 2·q·code - |code|², which order as distances between codes do
+	salt    uint32  // nodes in keys are turned over by it: whose score is the same come in another order for each node that is linked
 	beam    []key   // the best so far, best first
 	met     []uint32
 	dots    []int32
-	pick    picker
+
+	chosen []uint32 // see choose
+	other  []int16
+	apart  []int32
 }
 
 func newWalker(g *graph) *walker {
-	return &walker{g: g, query: make([]int16, g.dim), pick: picker{query: make([]int16, g.dim)}}
+	return &walker{g: g, query: make([]int16, g.dim), other: make([]int16, g.dim)}
+}
+
+func (w *walker) key(score int32, node uint32) key {
+	return key(uint32(score)^(1<<31-1))<<32 | key(node^w.salt)<<1
+}
+
+func (w *walker) node(k key) uint32 { return uint32(k)>>1 ^ w.salt }
+
+// ask makes q, as the coder wrote it to w.query, what scores are products with.
+func (w *walker) ask() { w.between, w.salt = false, 0 }
+
+// from makes the code of a node the query.
+func (w *walker) from(node uint32) {
+	vec.Widen(w.query, w.g.code(node))
+	w.between, w.salt = true, node*0x9e3779b1>>1
 }
 
 // begin starts a search: no node is met.
@@ -44,12 +60,6 @@ func (w *walker) begin() {
 		w.epoch = 1
 	}
 	w.beam = w.beam[:0]
-}
-
-// from makes the code of a node the query.
-func (w *walker) from(node uint32) {
-	vec.Widen(w.query, w.g.code(node))
-	w.between = true
 }
 
 // scores returns the scores of nodes, in memory that is used again.
@@ -67,13 +77,13 @@ func (w *walker) scores(nodes []uint32) []int32 {
 // descend goes from the entry down to a layer, on each layer to the neighbour that is better, until none is.
 func (w *walker) descend(to int) key {
 	at := w.g.entry
-	best := newKey(w.scores([]uint32{at})[0], at)
+	best := w.key(w.scores([]uint32{at})[0], at)
 	for layer := w.g.top(); layer > to; layer-- {
 		for {
-			near := w.g.neighbours(best.node(), layer)
+			near := w.g.neighbours(w.node(best), layer)
 			was := best
 			for i, score := range w.scores(near) {
-				best = min(best, newKey(score, near[i]))
+				best = min(best, w.key(score, near[i]))
 			}
 			if best == was {
 				break
@@ -93,9 +103,14 @@ func (w *walker) meet(nodes []uint32, ef int) int {
 		}
 	}
 	w.met = met
+	return w.offer(met, ef)
+}
+
+// offer offers nodes to the beam, each for the first time, and returns the lowest place that one took, or len(beam).
+func (w *walker) offer(nodes []uint32, ef int) int {
 	first := len(w.beam)
-	for i, score := range w.scores(met) {
-		k := newKey(score, met[i])
+	for i, score := range w.scores(nodes) {
+		k := w.key(score, nodes[i])
 		if len(w.beam) == ef {
 			if k > w.beam[ef-1] {
 				continue
@@ -110,7 +125,7 @@ func (w *walker) meet(nodes []uint32, ef int) int {
 // start puts nodes with their scores into the empty beam.
 func (w *walker) start(keys []key) {
 	for _, k := range keys {
-		w.marks[k.node()] = w.epoch
+		w.marks[w.node(k)] = w.epoch
 		w.insert(k &^ expanded)
 	}
 }
@@ -142,6 +157,6 @@ func (w *walker) walk(layer, ef int) {
 			continue
 		}
 		w.beam[at] |= expanded
-		at = min(at+1, w.meet(w.g.neighbours(k.node(), layer), ef))
+		at = min(at+1, w.meet(w.g.neighbours(w.node(k), layer), ef))
 	}
 }

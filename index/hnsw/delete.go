@@ -157,7 +157,7 @@ func (w *walker) mend(node uint32) {
 		}
 		w.met = met
 		w.from(node)
-		g.link(node, layer, w.pick.choose(g, node, w.ranked(met), g.width(layer)))
+		g.link(node, layer, w.choose(node, w.ranked(met), g.width(layer)))
 	}
 }
 

@@ -53,11 +53,13 @@ func (o Options) withDefaults() Options {
 		value int
 	}{
 		{&o.M, defaultM}, {&o.Breadth, defaultBreadth}, {&o.Ef, defaultEf}, {&o.EfText, defaultEfText}, {&o.Exact, defaultExact},
-		{&o.Threads, runtime.GOMAXPROCS(0)},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
 		}
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	o.M = max(o.M, 2)
 	return o

@@ -68,8 +68,8 @@ func (w *walker) choices(node uint32, batch []uint32, breadth int) []choice {
 			starts = slices.Clone(w.beam[:min(startsBelow, len(w.beam))])
 		}
 		w.meetBatch(batch, layer, breadth)
-		w.beam = slices.DeleteFunc(w.beam, func(k key) bool { return g.dead[k.node()] != 0 })
-		of = append(of, choice{node, layer, slices.Clone(w.pick.choose(g, node, w.beam, g.m))})
+		w.beam = slices.DeleteFunc(w.beam, func(k key) bool { return g.dead[w.node(k)] != 0 })
+		of = append(of, choice{node, layer, slices.Clone(w.choose(node, w.beam, g.m))})
 	}
 	return of
 }
@@ -122,7 +122,7 @@ func (w *walker) add(more []back) {
 	}
 	if len(all) > w.g.width(layer) {
 		w.from(node)
-		all = w.pick.choose(w.g, node, w.ranked(all), w.g.width(layer))
+		all = w.choose(node, w.ranked(all), w.g.width(layer))
 	}
 	w.g.link(node, layer, all)
 }
@@ -131,7 +131,7 @@ func (w *walker) add(more []back) {
 func (w *walker) ranked(nodes []uint32) []key {
 	w.beam = w.beam[:0]
 	for i, score := range w.scores(nodes) {
-		w.beam = append(w.beam, newKey(score, nodes[i]))
+		w.beam = append(w.beam, w.key(score, nodes[i]))
 	}
 	slices.Sort(w.beam)
 	return w.beam

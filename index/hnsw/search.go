@@ -18,24 +18,17 @@ type search struct {
 
 func (s *search) run(ef int) ([]index.Hit, error) {
 	x := s.x
-	if x.live == 0 {
-		return nil, nil
-	}
-	outside := x.coder != nil && x.coder.isOutside(s.unit)
-	if ef <= 0 {
-		ef = x.opts.Ef
-		if outside {
-			ef = x.opts.EfText
-		}
-	}
-	p := Decide(Situation{Rows: x.live, Nodes: len(x.ords), Graph: x.coder != nil, Pass: s.passing(), K: s.k, Ef: ef, M: x.opts.M})
-	if p.Scan {
+	p := Decide(s.situation(ef))
+	if x.coder == nil || s.passing() == 0 {
 		return s.scan()
 	}
 	w := x.walkers.Get().(*walker)
 	defer x.walkers.Put(w)
 	x.coder.query(w.query, s.unit)
-	w.between = false
+	w.ask()
+	if p.Scan {
+		return s.scanCodes(w, p.Rerank)
+	}
 	for ef := p.Ef; ; ef *= 4 {
 		if err := s.ctx.Err(); err != nil {
 			return nil, err
@@ -46,8 +39,17 @@ func (s *search) run(ef int) ([]index.Hit, error) {
 			return hits, err
 		}
 		if ef >= len(x.ords)/8 {
-			return s.scan()
+			return s.scanCodes(w, p.Rerank)
 		}
+	}
+}
+
+// situation is what Decide wants to know.
+func (s *search) situation(ef int) Situation {
+	x := s.x
+	return Situation{
+		Graph: x.coder != nil, Nodes: len(x.ords), Passing: s.passing(), K: min(s.k, len(x.ords)), Ef: ef, Options: x.opts,
+		Outside: x.coder != nil && x.coder.isOutside(s.unit),
 	}
 }
 
@@ -80,8 +82,8 @@ func (s *search) rerank(w *walker, n int) ([]index.Hit, bool, error) {
 		if g.taken >= n && k.score() != last {
 			break
 		}
-		if s.passes(k.node()) {
-			if err := g.take(k.node()); err != nil {
+		if s.passes(w.node(k)) {
+			if err := g.take(w.node(k)); err != nil {
 				return nil, false, err
 			}
 			last = k.score()
@@ -90,27 +92,61 @@ func (s *search) rerank(w *walker, n int) ([]index.Hit, bool, error) {
 	return g.hits(), g.taken >= min(s.k, s.passing()), nil
 }
 
-// scan scores all rows that may be answered.
+// sureOf is how many times k rows a scan by codes scores as they are: in four times ten the ten best were never missing on real vectors.
+const sureOf = 4
+
+// scanCodes compares the codes of all rows that may be answered, and scores the best as they are.
+func (s *search) scanCodes(w *walker, n int) ([]index.Hit, error) {
+	n = max(n, sureOf*min(s.k, len(s.x.ords)))
+	w.beam, w.met = w.beam[:0], w.met[:0]
+	err := s.each(func(node uint32) error {
+		if w.met = append(w.met, node); len(w.met) < codesAtOnce {
+			return nil
+		}
+		w.offer(w.met, n+1)
+		w.met = w.met[:0]
+		return s.ctx.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.offer(w.met, n+1)
+	hits, _, err := s.rerank(w, n)
+	return hits, err
+}
+
+// codesAtOnce is how many codes are compared in one call.
+const codesAtOnce = 256
+
+// scan scores all rows that may be answered as they are.
 func (s *search) scan() ([]index.Hit, error) {
 	g := s.gather(gatherAtOnce)
+	if err := s.each(g.take); err != nil {
+		return nil, err
+	}
+	return g.hits(), nil
+}
+
+// each calls f for every node that may be answered.
+func (s *search) each(f func(node uint32) error) error {
 	if s.filter != nil && s.filter.GetCardinality() < uint64(len(s.x.ords)) {
 		for it := s.filter.Iterator(); it.HasNext(); {
 			if node, ok := s.x.at.get(it.Next()); ok {
-				if err := g.take(node); err != nil {
-					return nil, err
+				if err := f(node); err != nil {
+					return err
 				}
 			}
 		}
-		return g.hits(), nil
+		return nil
 	}
 	for node := range s.x.ords {
 		if s.passes(uint32(node)) {
-			if err := g.take(uint32(node)); err != nil {
-				return nil, err
+			if err := f(uint32(node)); err != nil {
+				return err
 			}
 		}
 	}
-	return g.hits(), nil
+	return nil
 }
 
 // gatherAtOnce is how many rows are scored in one call: so many that the call costs nothing, and few enough to be asked for at once.
