@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 
 	"index":           {"sae", "internal/vec"},
 	"index/flat":      {"index", "internal/vec", "internal/huge"},
+	"index/hnsw":      {"index", "internal/vec", "internal/huge"},
 	"index/kmeans":    {"internal/vec"},
 	"index/sparse":    {"index", "sae", "internal/vec"},
 	"index/indextest": {"index/...", "sae", "internal/vec"},
