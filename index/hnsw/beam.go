@@ -160,3 +160,17 @@ func (w *walker) walk(layer, ef int) {
 		at = min(at+1, w.meet(w.g.neighbours(w.node(k), layer), ef))
 	}
 }
+
+// walkAcross is walk on layer 0, along links and bridges.
+func (w *walker) walkAcross(ef int) {
+	for at := 0; at < len(w.beam); {
+		k := w.beam[at]
+		if k&expanded != 0 {
+			at++
+			continue
+		}
+		w.beam[at] |= expanded
+		node := w.node(k)
+		at = min(at+1, w.meet(w.g.neighbours(node, 0), ef), w.meet(w.g.bridgesOf(node), ef))
+	}
+}

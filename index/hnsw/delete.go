@@ -131,6 +131,10 @@ func (w *walker) mend(node uint32) {
 	if g.dead[node] == doomed || g.dead[node] == unlinkedNode {
 		return
 	}
+	if to := g.bridgesOf(node); slices.ContainsFunc(to, w.isDoomed) {
+		left := slices.DeleteFunc(slices.Clone(to), w.isDoomed)
+		copy(to, append(left, unlinked(len(to)-len(left))...))
+	}
 	for layer := range int(g.level[node]) + 1 {
 		if !slices.ContainsFunc(g.neighbours(node, layer), w.isDoomed) {
 			continue

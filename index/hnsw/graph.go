@@ -17,6 +17,9 @@ type graph struct {
 	above  []uint32 // where the links of layer 1 begin in upper, those of the others follow; 0 where there are none
 	upper  []uint32 // lists of m links
 	entry  uint32   // where a search begins: a node of the highest layer; none if there is no node
+
+	bridgeAt []uint32 // where the bridges of a node begin, 0 where there are none; nodes after its end have none
+	bridges  []uint32 // lists of bridges
 }
 
 func newGraph(dim, m int) graph { return graph{dim: dim, m: m, entry: none, upper: make([]uint32, m)} }
@@ -73,6 +76,9 @@ func (g *graph) grow() uint32 {
 // raise gives a node without links its highest layer.
 func (g *graph) raise(node uint32, level int) {
 	g.level[node] = uint8(level)
+	if int(node) < len(g.bridgeAt) {
+		g.bridgeAt[node] = 0 // those of the row that was here before
+	}
 	g.above[node] = 0
 	if level > 0 {
 		g.above[node] = uint32(len(g.upper))

@@ -29,11 +29,16 @@ func (s *search) run(ef int) ([]index.Hit, error) {
 	if p.Scan {
 		return s.scanCodes(w, p.Rerank)
 	}
+	across := p.of.Outside && x.graph.bridges != nil
 	for ef := p.Ef; ; ef *= 4 {
 		if err := s.ctx.Err(); err != nil {
 			return nil, err
 		}
-		w.walkFrom(ef)
+		if across {
+			w.walkFromAcross(ef)
+		} else {
+			w.walkFrom(ef)
+		}
 		hits, enough, err := s.rerank(w, p.Rerank)
 		if err != nil || enough {
 			return hits, err
@@ -59,6 +64,14 @@ func (w *walker) walkFrom(ef int) {
 	w.begin()
 	w.start([]key{best})
 	w.walk(0, ef)
+}
+
+// walkFromAcross is walkFrom along links and bridges.
+func (w *walker) walkFromAcross(ef int) {
+	best := w.descend(0)
+	w.begin()
+	w.start([]key{best})
+	w.walkAcross(ef)
 }
 
 // passing is the number of rows that the filter lets through, or all.
