@@ -25,6 +25,7 @@ type walker struct {
 	beam    []key   // the best so far, best first
 	met     []uint32
 	dots    []int32
+	fault   error // a page of the graph's file that could not be read: the walk ends, and what it found is nothing
 
 	chosen []uint32 // see choose
 	other  []int16
@@ -64,6 +65,9 @@ func (w *walker) begin() {
 
 // scores returns the scores of nodes, in memory that is used again.
 func (w *walker) scores(nodes []uint32) []int32 {
+	if w.g.file != nil {
+		w.touchCodes(nodes)
+	}
 	w.dots = slices.Grow(w.dots[:0], len(nodes))[:len(nodes)]
 	vec.DotInt8At(w.dots, w.query, w.g.codes, nodes)
 	if w.between {
@@ -72,6 +76,37 @@ func (w *walker) scores(nodes []uint32) []int32 {
 		}
 	}
 	return w.dots
+}
+
+// touchCodes verifies where the codes of nodes lie.
+func (w *walker) touchCodes(nodes []uint32) {
+	for _, node := range nodes {
+		if err := w.g.file.codes.touch(int(node)*w.g.dim, (int(node)+1)*w.g.dim); err != nil {
+			w.fault = err
+			return
+		}
+	}
+}
+
+// near returns the neighbours of a node, none if they cannot be read. Those on layers above 0 were verified when the file was opened.
+func (w *walker) near(node uint32, layer int) []uint32 {
+	if w.g.file != nil && layer == 0 {
+		size := 4 * w.g.width(0)
+		if err := w.g.file.links.touch(int(node)*size, (int(node)+1)*size); err != nil {
+			w.fault = err
+		}
+		if w.fault != nil {
+			return nil
+		}
+	}
+	return w.g.neighbours(node, layer)
+}
+
+// takeFault returns the walk's error and forgets it.
+func (w *walker) takeFault() error {
+	err := w.fault
+	w.fault = nil
+	return w.g.file.fault(err)
 }
 
 // descend goes from the entry down to a layer, on each layer to the neighbour that is better, until none is.
@@ -157,7 +192,7 @@ func (w *walker) walk(layer, ef int) {
 			continue
 		}
 		w.beam[at] |= expanded
-		at = min(at+1, w.meet(w.g.neighbours(w.node(k), layer), ef))
+		at = min(at+1, w.meet(w.near(w.node(k), layer), ef))
 	}
 }
 
@@ -171,6 +206,6 @@ func (w *walker) walkAcross(ef int) {
 		}
 		w.beam[at] |= expanded
 		node := w.node(k)
-		at = min(at+1, w.meet(w.g.neighbours(node, 0), ef), w.meet(w.g.bridgesOf(node), ef))
+		at = min(at+1, w.meet(w.near(node, 0), ef), w.meet(w.g.bridgesOf(node), ef))
 	}
 }

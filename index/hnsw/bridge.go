@@ -36,6 +36,9 @@ func (x *Index) Bridge(ctx context.Context, samples [][]float32) error {
 	if x.coder == nil {
 		return nil
 	}
+	if err := x.file.verifyAll(); err != nil {
+		return err
+	}
 	answers := x.answers(ctx, units)
 	if err := ctx.Err(); err != nil {
 		return err

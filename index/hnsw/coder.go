@@ -66,13 +66,19 @@ func train(dim, n int, row func(i int) ([]float32, error)) (*coder, error) {
 
 // encode writes the code of a row and returns the sum of its squares.
 func (c *coder) encode(dst []int8, v []float32) int32 {
-	var norm int32
 	for i, a := range v {
-		k := int32(math.RoundToEven(float64(min(max((a-c.mean[i])*c.scale, -127), 127))))
-		dst[i] = int8(k)
-		norm += k * k
+		dst[i] = int8(math.RoundToEven(float64(min(max((a-c.mean[i])*c.scale, -127), 127))))
 	}
-	return norm
+	return square(dst[:len(v)])
+}
+
+// square returns the sum of the squares of a code.
+func square(code []int8) int32 {
+	var sum int32
+	for _, k := range code {
+		sum += int32(k) * int32(k)
+	}
+	return sum
 }
 
 // decode writes the row that a code stands for.

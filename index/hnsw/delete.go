@@ -18,6 +18,7 @@ func (x *Index) Delete(ord uint32) bool {
 	if !ok {
 		return false
 	}
+	x.thawRows()
 	x.at.remove(ord)
 	x.bury(node)
 	if x.live == 0 {
@@ -62,6 +63,9 @@ func (x *Index) repair(nodes int) {
 		if x.sweep.dead*sweepFrom < len(x.ords) {
 			return
 		}
+		if x.thaw() != nil { // a damaged file: searches say so; what was deleted stays deleted
+			return
+		}
 		x.beginSweep()
 	}
 	w := x.linkers()[0]
@@ -74,12 +78,12 @@ func (x *Index) repair(nodes int) {
 	}
 }
 
-// Repair takes all dead rows out of the graph now, which searches and changes otherwise do bit by bit.
-func (x *Index) Repair() {
+// Repair takes all dead rows out of the graph now, which changes otherwise do bit by bit.
+func (x *Index) Repair() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.coder == nil {
-		return
+	if err := x.thaw(); err != nil || x.coder == nil {
+		return err
 	}
 	for x.sweep.doomed != nil || x.sweep.dead > 0 {
 		if x.sweep.doomed == nil {
@@ -87,6 +91,7 @@ func (x *Index) Repair() {
 		}
 		x.repair(len(x.ords))
 	}
+	return nil
 }
 
 func (x *Index) beginSweep() {

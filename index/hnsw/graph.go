@@ -20,6 +20,8 @@ type graph struct {
 
 	bridgeAt []uint32 // where the bridges of a node begin, 0 where there are none; nodes after its end have none
 	bridges  []uint32 // lists of bridges
+
+	file *file // where codes and links lie, whose pages are verified when they are read; nil: in memory
 }
 
 func newGraph(dim, m int) graph { return graph{dim: dim, m: m, entry: none, upper: make([]uint32, m)} }

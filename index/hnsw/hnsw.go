@@ -17,10 +17,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/RoaringBitmap/roaring/v2"
-
 	"github.com/saedb/saedb/index"
-	"github.com/saedb/saedb/internal/vec"
 )
 
 // Options say how a graph is built and searched. The zero value of each field stands for its default.
@@ -82,6 +79,7 @@ type Index struct {
 	sweep   sweep
 	random  *rand.PCG
 	writers []*walker
+	file    *file // what the index was opened from and still reads; nil once all is in memory
 
 	walkers sync.Pool // of *walker, for searches
 }
@@ -99,7 +97,7 @@ func (x *Index) reset() {
 	x.graph = newGraph(x.dim, x.opts.M)
 	x.coder, x.rows, x.ords, x.at, x.live, x.free, x.sweep = nil, nil, nil, nodeTable{}, 0, nil, sweep{}
 	x.random = rand.NewPCG(x.opts.Seed, 0x5aedb)
-	x.writers = nil
+	x.writers, x.file = nil, nil
 }
 
 // Len returns the number of rows.
@@ -119,6 +117,9 @@ func (x *Index) Put(ord uint32, v []float32) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if err := x.thaw(); err != nil {
+		return err
+	}
 	x.put([]uint32{ord}, func(int) []float32 { return v })
 	x.repair(sweepPace)
 	return nil
@@ -144,14 +145,25 @@ func (x *Index) PutAll(ctx context.Context, n int, row func(i int) (ord uint32, 
 				ords, batch = append(ords, ord), append(batch, v...)
 			}
 		}
-		x.mu.Lock()
-		x.put(ords, func(i int) []float32 { return batch[i*x.dim : (i+1)*x.dim] })
-		x.repair(sweepPace * len(ords))
-		x.mu.Unlock()
+		if err := x.putBatch(ords, batch); err != nil {
+			return err
+		}
 		if fault != nil {
 			return fault
 		}
 	}
+	return nil
+}
+
+// putBatch stores rows that lie side by side.
+func (x *Index) putBatch(ords []uint32, rows []float32) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.thaw(); err != nil {
+		return err
+	}
+	x.put(ords, func(i int) []float32 { return rows[i*x.dim : (i+1)*x.dim] })
+	x.repair(sweepPace * len(ords))
 	return nil
 }
 
@@ -233,6 +245,11 @@ func (x *Index) level() int {
 func (x *Index) row(node uint32) ([]float32, error) {
 	if x.opts.Rows != nil {
 		return x.opts.Rows(x.ords[node])
+	}
+	if x.file != nil {
+		if err := x.file.rows.touch(int(node)*x.dim*4, (int(node)+1)*x.dim*4); err != nil {
+			return nil, x.file.fault(err)
+		}
 	}
 	return x.rows[int(node)*x.dim : (int(node)+1)*x.dim], nil
 }
@@ -318,5 +335,3 @@ func (x *Index) SearchEf(ctx context.Context, q []float32, k, ef int, f index.Fi
 }
 
 var _ index.Mutable = (*Index)(nil)
-var _ = roaring.New
-var _ = vec.Dot

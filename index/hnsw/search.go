@@ -39,6 +39,9 @@ func (s *search) run(ef int) ([]index.Hit, error) {
 		} else {
 			w.walkFrom(ef)
 		}
+		if err := w.takeFault(); err != nil {
+			return nil, err
+		}
 		hits, enough, err := s.rerank(w, p.Rerank)
 		if err != nil || enough {
 			return hits, err
@@ -118,12 +121,18 @@ func (s *search) scanCodes(w *walker, n int) ([]index.Hit, error) {
 		}
 		w.offer(w.met, n+1)
 		w.met = w.met[:0]
+		if err := w.takeFault(); err != nil {
+			return err
+		}
 		return s.ctx.Err()
 	})
 	if err != nil {
 		return nil, err
 	}
 	w.offer(w.met, n+1)
+	if err := w.takeFault(); err != nil {
+		return nil, err
+	}
 	hits, _, err := s.rerank(w, n)
 	return hits, err
 }
