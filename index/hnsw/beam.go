@@ -88,7 +88,7 @@ func (w *walker) touchCodes(nodes []uint32) {
 	}
 }
 
-// near returns the neighbours of a node, none if they cannot be read. Those on layers above 0 were verified when the file was opened.
+// near returns the list of the neighbours of a node, an empty one if it cannot be read. Those on layers above 0 were verified when the file was opened.
 func (w *walker) near(node uint32, layer int) []uint32 {
 	if w.g.file != nil && layer == 0 {
 		size := 4 * w.g.width(0)
@@ -99,7 +99,7 @@ func (w *walker) near(node uint32, layer int) []uint32 {
 			return nil
 		}
 	}
-	return w.g.neighbours(node, layer)
+	return w.g.slot(node, layer)
 }
 
 // takeFault returns the walk's error and forgets it.
@@ -128,10 +128,13 @@ func (w *walker) descend(to int) key {
 	return best
 }
 
-// meet offers nodes to the beam, those that were not met before, and returns the lowest place that one took, or len(beam).
-func (w *walker) meet(nodes []uint32, ef int) int {
+// meet offers the nodes of a list to the beam, those that were not met before, and returns the lowest place that one took, or len(beam).
+func (w *walker) meet(list []uint32, ef int) int {
 	met := w.met[:0]
-	for _, node := range nodes {
+	for _, node := range list {
+		if node == none {
+			break
+		}
 		if w.marks[node] != w.epoch {
 			w.marks[node] = w.epoch
 			met = append(met, node)

@@ -119,14 +119,10 @@ func (g *graph) across(places []place, answers [][]uint32) []uint32 {
 	return to[:min(len(to), bridges)]
 }
 
-// bridgesOf returns where the bridges of a node lead.
+// bridgesOf returns the list of the bridges of a node.
 func (g *graph) bridgesOf(node uint32) []uint32 {
 	if int(node) >= len(g.bridgeAt) || g.bridgeAt[node] == 0 {
 		return nil
 	}
-	to := g.bridges[g.bridgeAt[node]:][:bridges]
-	if to[bridges-1] != none {
-		return to
-	}
-	return to[:slices.Index(to, none)]
+	return g.bridges[g.bridgeAt[node]:][:bridges]
 }

@@ -136,9 +136,9 @@ func (w *walker) mend(node uint32) {
 	if g.dead[node] == doomed || g.dead[node] == unlinkedNode {
 		return
 	}
-	if to := g.bridgesOf(node); slices.ContainsFunc(to, w.isDoomed) {
-		left := slices.DeleteFunc(slices.Clone(to), w.isDoomed)
-		copy(to, append(left, unlinked(len(to)-len(left))...))
+	if list := g.bridgesOf(node); slices.ContainsFunc(ended(list), w.isDoomed) {
+		left := slices.DeleteFunc(slices.Clone(ended(list)), w.isDoomed)
+		copy(list, append(left, unlinked(len(list)-len(left))...))
 	}
 	for layer := range int(g.level[node]) + 1 {
 		if !slices.ContainsFunc(g.neighbours(node, layer), w.isDoomed) {

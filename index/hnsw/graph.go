@@ -45,12 +45,14 @@ func (g *graph) slot(node uint32, layer int) []uint32 {
 }
 
 // neighbours returns the links of a node on one of its layers.
-func (g *graph) neighbours(node uint32, layer int) []uint32 {
-	s := g.slot(node, layer)
-	if s[len(s)-1] != none {
-		return s
+func (g *graph) neighbours(node uint32, layer int) []uint32 { return ended(g.slot(node, layer)) }
+
+// ended is a list without what follows its end.
+func ended(list []uint32) []uint32 {
+	if i := slices.Index(list, none); i >= 0 {
+		return list[:i]
 	}
-	return s[:slices.Index(s, none)]
+	return list
 }
 
 // link replaces the links of a node on one of its layers.
