@@ -40,7 +40,7 @@ const (
 	defaultM       = 16
 	defaultBreadth = 200
 	defaultEf      = 64
-	defaultEfText  = 200
+	defaultEfText  = 256
 	defaultExact   = 1024
 )
 
