@@ -1,6 +1,10 @@
 package hnsw
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/saedb/saedb/internal/huge"
+)
 
 // none ends a list of links that is not full.
 const none = ^uint32(0)
@@ -68,13 +72,29 @@ func (g *graph) code(node uint32) []int8 { return g.codes[int(node)*g.dim : (int
 // grow appends a node without code and links.
 func (g *graph) grow() uint32 {
 	node := uint32(len(g.level))
-	g.codes = append(g.codes, make([]int8, g.dim)...)
+	g.codes = huge.Append(g.codes, make([]int8, g.dim)...)
 	g.norms = append(g.norms, 0)
-	g.links = append(g.links, unlinked(2*g.m)...)
+	g.links = huge.Append(g.links, unlinked(2*g.m)...)
 	g.dead = append(g.dead, 0)
 	g.level = append(g.level, 0)
 	g.above = append(g.above, 0)
 	return node
+}
+
+// reserve makes room for n more nodes, so that no more is taken than they need.
+func (g *graph) reserve(n int) {
+	g.codes = reserved(g.codes, n*g.dim)
+	g.links = reserved(g.links, n*2*g.m)
+}
+
+// reserved returns s with room for n more.
+func reserved[T int8 | uint32 | float32](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	more := huge.Make[T](len(s) + n)[:len(s)]
+	copy(more, s)
+	return more
 }
 
 // raise gives a node without links its highest layer.

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/internal/huge"
 )
 
 // Options say how a graph is built and searched. The zero value of each field stands for its default.
@@ -131,6 +132,9 @@ const buildBatch = 128
 // PutAll stores n rows as Put would one after the other, on all threads of the index, and in less time. row returns ordinal i and its unit
 // vector, which need be valid only until the next call. An error leaves the rows before it in place.
 func (x *Index) PutAll(ctx context.Context, n int, row func(i int) (ord uint32, v []float32, err error)) error {
+	if err := x.reserve(n); err != nil {
+		return err
+	}
 	ords, batch := make([]uint32, 0, buildBatch), make([]float32, 0, buildBatch*x.dim)
 	for i := 0; i < n; {
 		var fault error
@@ -151,6 +155,20 @@ func (x *Index) PutAll(ctx context.Context, n int, row func(i int) (ord uint32, 
 		if fault != nil {
 			return fault
 		}
+	}
+	return nil
+}
+
+// reserve makes room for n rows more than there are.
+func (x *Index) reserve(n int) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.thaw(); err != nil {
+		return err
+	}
+	x.graph.reserve(n)
+	if x.opts.Rows == nil {
+		x.rows = reserved(x.rows, n*x.dim)
 	}
 	return nil
 }
@@ -227,7 +245,7 @@ func (x *Index) take() uint32 {
 	}
 	x.ords = append(x.ords, 0)
 	if x.opts.Rows == nil {
-		x.rows = append(x.rows, make([]float32, x.dim)...)
+		x.rows = huge.Append(x.rows, make([]float32, x.dim)...)
 	}
 	return x.graph.grow()
 }
@@ -293,7 +311,7 @@ func (x *Index) recode(nodes []uint32) error {
 	if err != nil {
 		return err
 	}
-	codes, norms := make([]int8, len(x.graph.codes)), make([]int32, len(x.graph.norms))
+	codes, norms := huge.Make[int8](cap(x.graph.codes))[:len(x.graph.codes)], make([]int32, len(x.graph.norms))
 	row := make([]float32, x.dim)
 	for node, dead := range x.graph.dead {
 		v := row

@@ -304,10 +304,10 @@ func (x *Index) thaw() error {
 	}
 	x.thawRows()
 	g := &x.graph
-	g.codes, g.links, g.level = slices.Clone(g.codes), slices.Clone(g.links), slices.Clone(g.level)
+	g.codes, g.links, g.level = reserved(g.codes[:len(g.codes):len(g.codes)], 1), reserved(g.links[:len(g.links):len(g.links)], 1), slices.Clone(g.level)
 	g.above, g.upper = slices.Clone(g.above), slices.Clone(g.upper)
 	g.bridgeAt, g.bridges = slices.Clone(g.bridgeAt), slices.Clone(g.bridges)
-	x.rows = slices.Clone(x.rows)
+	x.rows = reserved(x.rows[:len(x.rows):len(x.rows)], 1)
 	x.file, g.file = nil, nil
 	if x.coder == nil { // there is room for what a graph will need
 		dead := g.dead
