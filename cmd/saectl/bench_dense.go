@@ -10,14 +10,15 @@ import (
 
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/index/flat"
+	"github.com/saedb/saedb/index/hnsw"
 	"github.com/saedb/saedb/internal/npy"
 )
 
 // benchDense is what was asked of `bench dense`.
 type benchDense struct {
-	base, queries, truth, index string
-	k, threads, passes, batch   int
-	ef                          []int
+	base, queries, truth, index, samples string
+	k, threads, passes, batch, breadth   int
+	ef                                   []int
 }
 
 func newBenchDenseCmd(a *app) *cobra.Command {
@@ -34,25 +35,27 @@ nearest first; without it, a plain exact search in float64.
 
 Kinds of index: flat, also called exact, finds what can be nearest by rows that are
 rounded to bytes and scores that from the float32 rows, which makes it exact; f32
-is its slow twin, that scores all rows.`,
+is its slow twin, that scores all rows. hnsw walks a graph and finds nearly all; it
+prints one object for each --ef, how many rows a walk keeps in mind (0: the default
+for the kind of query). --samples are queries that it learns from when it is built,
+texts among pictures for example.`,
 		Example: "  saectl bench dense --base base.npy --queries q.npy --k 10\n" +
-			"  saectl bench data --rows 100000 --queries 1000 --out D && saectl bench dense --base D/base.npy --queries D/texts.npy --batch 1000",
+			"  saectl bench data --rows 100000 --queries 1000 --out D && saectl bench dense --base D/base.npy --queries D/texts.npy --batch 1000\n" +
+			"  saectl bench dense --base D/base.npy --queries D/texts.npy --index hnsw --ef 32,64,128",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := b.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return a.printBench(r)
+			return b.run(cmd.Context(), func(r *searchResult) error { return a.printBench(r) })
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&b.base, "base", "", "vectors to search (.npy)")
 	f.StringVar(&b.queries, "queries", "", "vectors to search for (.npy)")
 	f.StringVar(&b.truth, "truth", "", "row numbers of the true neighbours (.npy)")
-	f.StringVar(&b.index, "index", "flat", "kind of index: flat, exact, f32")
+	f.StringVar(&b.index, "index", "flat", "kind of index: flat, exact, f32, hnsw")
 	f.IntVar(&b.k, "k", 10, "neighbours to find")
-	f.IntSliceVar(&b.ef, "ef", nil, "breadths of the search, for graph indexes")
+	f.IntSliceVar(&b.ef, "ef", nil, "breadths of the search, for hnsw")
+	f.IntVar(&b.breadth, "breadth", 0, "breadth of the search when hnsw is built; 0: its default")
+	f.StringVar(&b.samples, "samples", "", "queries that hnsw learns from (.npy)")
 	f.IntVar(&b.batch, "batch", 1, "queries asked at once")
 	f.IntVar(&b.threads, "threads", 1, "goroutines of one search")
 	f.IntVar(&b.passes, "passes", 5, "passes over the queries")
@@ -69,6 +72,7 @@ type searchResult struct {
 	Wrong    *int    `json:"wrong,omitempty"` // hits that are not among the k nearest
 	Returned float64 `json:"returned"`        // mean number of hits, at most k
 	BuildMS  float64 `json:"build_ms"`
+	BuildCPU float64 `json:"build_cpu_ms,omitempty"`
 	Bytes    int64   `json:"bytes"`
 	Beyond   int64   `json:"bytes_beyond_rows,omitempty"`
 	Machine  machine `json:"machine"`
@@ -83,8 +87,13 @@ type denseIndex interface {
 
 // newIndex returns an empty index of the kind that was asked for.
 func (b *benchDense) newIndex(dim int) (denseIndex, error) {
-	if len(b.ef) > 0 {
-		return nil, hint(fmt.Errorf("--ef has no meaning for the index %s: it is exact", b.index), "leave --ef out")
+	if b.index == "hnsw" {
+		return &graphIndex{Index: hnsw.New(dim, hnsw.Options{Threads: b.threads, Breadth: b.breadth})}, nil
+	}
+	for flag, given := range map[string]bool{"--ef": len(b.ef) > 0, "--samples": b.samples != "", "--breadth": b.breadth != 0} {
+		if given {
+			return nil, hint(fmt.Errorf("%s has no meaning for the index %s: it is exact", flag, b.index), "leave %s out", flag)
+		}
 	}
 	switch b.index {
 	case "flat", "exact":
@@ -92,41 +101,92 @@ func (b *benchDense) newIndex(dim int) (denseIndex, error) {
 	case "f32":
 		return flat.New(dim, b.threads), nil
 	}
-	return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, also called exact, and f32, its slow twin")
+	return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, also called exact, f32, its slow twin, and hnsw")
 }
 
-func (b *benchDense) run(ctx context.Context) (*searchResult, error) {
-	base, err := readUnit(b.base)
+// run measures, and hands over one result for each setting.
+func (b *benchDense) run(ctx context.Context, tell func(*searchResult) error) error {
+	base, queries, samples, err := b.read()
 	if err != nil {
-		return nil, err
-	}
-	queries, err := readUnit(b.queries)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case queries.Cols != base.Cols:
-		return nil, fmt.Errorf("%s has vectors of width %d and %s of width %d: they must be of one kind", b.queries, queries.Cols, b.base, base.Cols)
-	case b.k < 1 || b.passes < 1 || b.threads < 1 || b.batch < 1:
-		return nil, errors.New("--k, --passes, --threads and --batch must be at least 1")
-	case queries.Rows == 0 || base.Rows == 0:
-		return nil, errors.New("no rows to measure: --base and --queries need at least one each")
+		return err
 	}
 	ix, err := b.newIndex(base.Cols)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	watch := startWatch()
-	for i := range base.Rows {
-		if err := ix.Put(uint32(i), base.Row(i)); err != nil {
-			return nil, err
-		}
+	if err := fillIndex(ctx, ix, base, samples); err != nil {
+		return err
 	}
 	build := watch.stop()
 	truth, err := b.trueNeighbours(ctx, base, queries)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	graph, ok := ix.(*graphIndex)
+	if !ok || len(b.ef) == 0 {
+		b.ef = []int{0}
+	}
+	for _, ef := range b.ef {
+		if ok {
+			graph.ef = ef
+		}
+		r, err := b.measure(ctx, ix, base, queries, truth)
+		if err != nil {
+			return err
+		}
+		r.BuildMS, r.BuildCPU = build.Wall.Seconds()*1000, build.CPU.Seconds()*1000
+		if settings := r.Settings.(map[string]any); ok {
+			settings["ef"], settings["samples"], settings["breadth"] = ef, b.samples, b.breadth
+		}
+		if err := tell(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads the vectors and holds them against each other. samples is nil if there are none.
+func (b *benchDense) read() (base, queries, samples *npy.Matrix, err error) {
+	if base, err = readUnit(b.base); err != nil {
+		return nil, nil, nil, err
+	}
+	if queries, err = readUnit(b.queries); err != nil {
+		return nil, nil, nil, err
+	}
+	if b.samples != "" {
+		if samples, err = readUnit(b.samples); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	least := min(b.k, b.passes, b.threads, b.batch)
+	switch {
+	case queries.Cols != base.Cols:
+		err = fmt.Errorf("%s has vectors of width %d and %s of width %d: they must be of one kind", b.queries, queries.Cols, b.base, base.Cols)
+	case samples != nil && samples.Cols != base.Cols:
+		err = fmt.Errorf("%s has vectors of width %d and %s of width %d: they must be of one kind", b.samples, samples.Cols, b.base, base.Cols)
+	case least < 1:
+		err = errors.New("--k, --passes, --threads and --batch must be at least 1")
+	case queries.Rows == 0 || base.Rows == 0:
+		err = errors.New("no rows to measure: --base and --queries need at least one each")
+	}
+	return base, queries, samples, err
+}
+
+func fillIndex(ctx context.Context, ix denseIndex, base, samples *npy.Matrix) error {
+	if g, ok := ix.(*graphIndex); ok {
+		return g.fill(ctx, base, samples)
+	}
+	for i := range base.Rows {
+		if err := ix.Put(uint32(i), base.Row(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure searches with one setting.
+func (b *benchDense) measure(ctx context.Context, ix denseIndex, base, queries *npy.Matrix, truth [][]uint32) (*searchResult, error) {
 	asked := make([][]float32, queries.Rows)
 	for i := range asked {
 		asked[i] = queries.Row(i)
@@ -142,7 +202,7 @@ func (b *benchDense) run(ctx context.Context) (*searchResult, error) {
 	return &searchResult{
 		CPU: series.cpu(queries.Rows), Wall: series.wall(queries.Rows), QPS: 1000 / series.wall(queries.Rows).Median,
 		Recall: recall(found, truth, b.k), Wrong: &wrong, Returned: meanHits(found, b.k),
-		BuildMS: build.Wall.Seconds() * 1000, Bytes: rows + beyond, Beyond: beyond, Machine: thisMachine(),
+		Bytes: rows + beyond, Beyond: beyond, Machine: thisMachine(),
 		Settings: map[string]any{"index": b.index, "k": b.k, "rows": base.Rows, "width": base.Cols, "queries": queries.Rows,
 			"threads": b.threads, "passes": b.passes, "batch": b.batch, "truth": b.truth},
 	}, nil

@@ -191,8 +191,31 @@ func TestBenchDense(t *testing.T) {
 	}
 	narrow, _ := writeVectors(t, "narrow.npy", 7, 8, 2)
 	refuse(t, "width", "bench", "dense", "--base", base, "--queries", narrow)
-	refuse(t, "hnsw", "bench", "dense", "--base", base, "--queries", queries, "--index", "hnsw")
+	refuse(t, "hnsw", "bench", "dense", "--base", base, "--queries", queries, "--index", "annoy")
+	refuse(t, "--ef", "bench", "dense", "--base", base, "--queries", queries, "--ef", "10")
+	refuse(t, "width", "bench", "dense", "--base", base, "--queries", queries, "--index", "hnsw", "--samples", narrow)
 	refuse(t, "row 0: a zero vector", "bench", "dense", "--base", base, "--queries", writeNPY(t, "z.npy", 1, 16, make([]float32, 16)))
+}
+
+// A graph prints one object for each breadth, and finds more with a larger one.
+func TestBenchDenseGraph(t *testing.T) {
+	base, _ := writeVectors(t, "base.npy", 3000, 32, 1)
+	queries, _ := writeVectors(t, "q.npy", 40, 32, 2)
+	stdout, stderr, status := call(t, "bench", "dense", "--base", base, "--queries", queries, "--samples", queries, "--passes", "1",
+		"--index", "hnsw", "--ef", "4,60")
+	var low, high searchResult
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if status != statusDone || len(lines) != 2 {
+		t.Fatalf("status %d, %q, %s", status, stdout, stderr)
+	}
+	for i, r := range []*searchResult{&low, &high} {
+		if err := json.Unmarshal([]byte(lines[i]), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if low.Recall >= high.Recall || high.Recall < 0.9 || high.Returned != 10 || high.Beyond < 3000*(32+128) {
+		t.Errorf("ef 4 and 60: %+v\n%+v", low, high)
+	}
 }
 
 func TestWrongHitsAreThoseBelowTheTruth(t *testing.T) {

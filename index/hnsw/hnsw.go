@@ -108,6 +108,17 @@ func (x *Index) Len() int {
 	return x.live
 }
 
+// Bytes returns the memory of the copies of rows that the index keeps, and of all else that it holds or maps. What searches use while they run
+// is not in it: two bytes a row for each that runs at the same time.
+func (x *Index) Bytes() (rows, rest int64) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	g := &x.graph
+	rest = int64(len(g.codes)+len(g.dead)+len(g.level)) + 4*int64(len(g.norms)+len(g.links)+len(g.above)+len(g.upper)+len(g.bridgeAt)+len(g.bridges))
+	rest += 4 * int64(len(x.ords)+len(x.free)+len(x.at.sorted)+len(x.at.pages)<<pageBits)
+	return 4 * int64(len(x.rows)), rest
+}
+
 // Dim returns the width of each row.
 func (x *Index) Dim() int { return x.dim }
 
