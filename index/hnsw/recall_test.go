@@ -144,9 +144,17 @@ func recallOf(t testing.TB, truth *flat.Index, qs [][]float32, f index.Filter, s
 	return float64(found) / float64(all)
 }
 
+// long skips a test of twenty thousand rows where time is short, as under the race detector.
+func long(t *testing.T) {
+	if testing.Short() {
+		t.Skip("twenty thousand rows take too long for -short")
+	}
+}
+
 // TestRecall is the gate: pictures and texts, on generated vectors always, on real ones where they are; before and after samples of texts
 // are known.
 func TestRecall(t *testing.T) {
+	long(t)
 	worlds := map[string]func(t *testing.T) *measured{
 		"generated": func(t *testing.T) *measured { return shared(t) },
 		"real":      func(t *testing.T) *measured { return measure(t, real(t, 250)) },
@@ -183,6 +191,7 @@ func TestRecall(t *testing.T) {
 
 // TestThreadsBuildTheSameGraph: the graph depends on rows and seed alone.
 func TestThreadsBuildTheSameGraph(t *testing.T) {
+	long(t)
 	w := shared(t)
 	var files [3][]byte
 	for i, opts := range []hnsw.Options{{Threads: 1, Seed: 3}, {Threads: 4, Seed: 3}, {Threads: 1, Seed: 4}} {
@@ -201,6 +210,7 @@ func TestThreadsBuildTheSameGraph(t *testing.T) {
 // TestTurnover replaces half of the rows three times, and compares with a graph of the rows that are left. At benchmark size it is a figure:
 // see BenchmarkTurnover.
 func TestTurnover(t *testing.T) {
+	long(t)
 	w := shared(t)
 	x, rows := turnedOver(t, w.rows, 3000)
 	worn, fresh := compareFresh(t, x, rows, w.pictures)
@@ -253,6 +263,7 @@ func compareFresh(t testing.TB, x *hnsw.Index, rows map[uint32][]float32, qs [][
 
 // TestFilteredRecall: a filter of any width leaves the answer good.
 func TestFilteredRecall(t *testing.T) {
+	long(t)
 	w := shared(t)
 	truth, x := w.truth, w.unbridged(t)
 	for _, share := range []float64{0.5, 0.1, 0.01, 0.001} {
