@@ -179,6 +179,7 @@ func TestFileAnswersAsTheIndexDid(t *testing.T) {
 				}
 				got, err := answers(y, dim)
 				must(t, err)
+				must(t, y.Verify())
 				if !equal(got, want) {
 					t.Fatalf("%s: other answers than before", way)
 				}
@@ -329,7 +330,7 @@ func TestDamagedFileTakesNoRows(t *testing.T) {
 			t.Fatalf("row %d was not there", ord)
 		}
 	}
-	if x.Len() != 500 || x.Repair() == nil {
+	if x.Len() != 500 || x.Repair() == nil || x.Verify() == nil {
 		t.Errorf("%d rows are left, and the damage was repaired", x.Len())
 	}
 	var b bytes.Buffer

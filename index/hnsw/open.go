@@ -80,6 +80,13 @@ func (f *file) verifyAll() error {
 	return nil
 }
 
+// Verify reads all of the file that the index was opened from, and returns what is wrong with it. Once the index was changed it reads no file.
+func (x *Index) Verify() error {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.file.verifyAll()
+}
+
 // Open returns the index that Write wrote, and its stamp. It reads data where it lies, so data must stay as it is, and mapped, as long as the
 // index is used; name is for messages. Header and small sections are verified now, each page of the others when it is first read, by a
 // search then. The first change copies the data into memory. Fields of opts that the file knows, M and Seed, are ignored; opts.Rows must be
