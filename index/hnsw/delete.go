@@ -141,33 +141,65 @@ func (w *walker) mend(node uint32) {
 		copy(list, append(left, unlinked(len(list)-len(left))...))
 	}
 	for layer := range int(g.level[node]) + 1 {
-		if !slices.ContainsFunc(g.neighbours(node, layer), w.isDoomed) {
-			continue
-		}
-		w.begin()
-		w.marks[node] = w.epoch
-		met := w.met[:0]
-		take := func(n uint32) {
-			if w.marks[n] != w.epoch {
-				w.marks[n] = w.epoch
-				if g.dead[n] == alive {
-					met = append(met, n)
-				}
+		if near := g.neighbours(node, layer); slices.ContainsFunc(near, w.isDoomed) {
+			kept := slices.DeleteFunc(slices.Clone(near), w.isDoomed)
+			w.from(node)
+			chosen := w.choose(node, w.ranked(w.beyond(node, layer)), g.width(layer))
+			all := union(chosen, kept, g.width(layer))
+			g.link(node, layer, all)
+			for _, to := range all {
+				g.linkIfRoom(to, layer, node)
 			}
 		}
-		for _, n := range g.neighbours(node, layer) {
-			if !w.isDoomed(n) {
-				take(n)
+	}
+}
+
+// linkIfRoom links a node with another one, unless it is or its list is full.
+func (g *graph) linkIfRoom(node uint32, layer int, to uint32) {
+	list := g.slot(node, layer)
+	if at := slices.IndexFunc(list, func(v uint32) bool { return v == none || v == to }); at >= 0 {
+		list[at] = to
+	}
+}
+
+// mendDepth is how many doomed nodes the way from a node may lead through, for each link that it may have.
+const mendDepth = 4
+
+// beyond returns the nodes that a node would be linked with if what is doomed were not there: its neighbours, and where the doomed among them
+// lead, and so on through those until there are enough.
+func (w *walker) beyond(node uint32, layer int) []uint32 {
+	g := w.g
+	w.begin()
+	w.marks[node] = w.epoch
+	width := g.width(layer)
+	met, through := w.met[:0], []uint32{node}
+	for i := 0; i < len(through) && i <= mendDepth*width && len(met) < 2*width; i++ {
+		for _, n := range g.neighbours(through[i], layer) {
+			if w.marks[n] == w.epoch {
 				continue
 			}
-			for _, next := range g.neighbours(n, layer) {
-				take(next)
+			w.marks[n] = w.epoch
+			switch g.dead[n] {
+			case alive:
+				met = append(met, n)
+			case doomed:
+				through = append(through, n)
 			}
 		}
-		w.met = met
-		w.from(node)
-		g.link(node, layer, w.choose(node, w.ranked(met), g.width(layer)))
 	}
+	w.met = met
+	return met
+}
+
+// union is a and what b has beside, at most n.
+func union(a, b []uint32, n int) []uint32 {
+	all := slices.Clone(a)
+	for _, v := range b {
+		if len(all) < n && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 func (w *walker) isDoomed(node uint32) bool { return w.g.dead[node] == doomed }

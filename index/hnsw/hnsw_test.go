@@ -149,3 +149,49 @@ func TestCopiesAreReached(t *testing.T) {
 		}
 	}
 }
+
+// TestFewAreLeft deletes nearly all rows, at random and whole regions: those that are left must still be found, each by itself.
+func TestFewAreLeft(t *testing.T) {
+	const n, dim = 4000, 24
+	r := rand.New(rand.NewPCG(1, 5))
+	rows := random(r, n, dim)
+	for name, keep := range map[string]func(i int) bool{
+		"at random":       func(int) bool { return r.IntN(20) == 0 },
+		"the newest":      func(i int) bool { return i > n-300 },
+		"two regions":     func(i int) bool { return rows[i][0] > 0.45 || rows[i][0] < -0.22 },
+		"one in a region": func(i int) bool { return rows[i][0] > 0.3 == (i%50 == 0) && i%40 == 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			x, fresh := filled(t, rows, hnsw.Options{Exact: 16}), hnsw.New(dim, hnsw.Options{Exact: 16})
+			truth := flat.New(dim, 1)
+			var left []int
+			for i := range n {
+				if keep(i) {
+					left = append(left, i)
+					must(t, truth.Put(uint32(i), rows[i]))
+					must(t, fresh.Put(uint32(i), rows[i]))
+				} else {
+					x.Delete(uint32(i))
+				}
+			}
+			must(t, x.Repair())
+			lost := 0
+			for _, i := range left {
+				hits, err := x.SearchEf(t.Context(), rows[i], 1, 30, nil)
+				must(t, err)
+				if hits[0].Ord != uint32(i) {
+					lost++
+				}
+			}
+			qs := random(r, 100, dim)
+			recall := func(x *hnsw.Index) float64 {
+				return recallOf(t, truth, qs, nil, func(q []float32) ([]index.Hit, error) { return x.SearchEf(t.Context(), q, 10, 15, nil) })
+			}
+			got, want := recall(x), recall(fresh)
+			t.Logf("%d rows left, %d not found, recall %.4f, of a fresh graph %.4f", len(left), lost, got, want)
+			if lost*100 > len(left) || got < want-0.03 {
+				t.Errorf("%d of %d rows are not found by themselves, recall %.4f, of a fresh graph %.4f", lost, len(left), got, want)
+			}
+		})
+	}
+}

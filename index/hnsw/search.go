@@ -56,7 +56,7 @@ func (s *search) run(ef int) ([]index.Hit, error) {
 func (s *search) situation(ef int) Situation {
 	x := s.x
 	return Situation{
-		Graph: x.coder != nil, Nodes: len(x.ords), Passing: s.passing(), K: min(s.k, len(x.ords)), Ef: ef, Options: x.opts,
+		Graph: x.coder != nil, Nodes: len(x.ords) - len(x.free), Passing: s.passing(), K: min(s.k, len(x.ords)), Ef: ef, Options: x.opts,
 		Outside: x.coder != nil && x.coder.isOutside(s.unit),
 	}
 }
