@@ -174,7 +174,8 @@ func (x *Index) read(r *sectionReader, h *header) {
 	g.file = r.file
 }
 
-// validate holds the small sections against each other: nothing that a search or a change follows leads out of them.
+// validate holds the small sections against each other, so that nothing that a search or a change follows leads out of them, and counts what
+// is dead.
 func (x *Index) validate() error {
 	g, nodes := &x.graph, uint32(len(x.ords))
 	for i, node := range x.at.sorted {
@@ -184,9 +185,14 @@ func (x *Index) validate() error {
 	}
 	live := 0
 	for node, dead := range g.dead {
-		if dead == alive {
+		switch dead {
+		case alive:
 			live++
-		} else if dead == doomed || dead > unlinkedNode {
+		case deleted:
+			x.sweep.dead++
+		case unlinkedNode:
+			x.free = append(x.free, uint32(node))
+		default:
 			return fmt.Errorf("node %d is in no state that there is", node)
 		}
 	}
@@ -290,14 +296,6 @@ func (x *Index) thawRows() {
 	x.at = nodeTable{pages: map[uint32]*[1 << pageBits]uint32{}}
 	for _, node := range sorted {
 		x.at.set(x.ords[node], node)
-	}
-	for node, dead := range x.graph.dead {
-		switch dead {
-		case deleted:
-			x.sweep.dead++
-		case unlinkedNode:
-			x.free = append(x.free, uint32(node))
-		}
 	}
 }
 
