@@ -221,7 +221,7 @@ func countValues(ctx context.Context, src Source, set *roaring.Bitmap, field str
 			counts[v]++
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // valuesOf returns the values of an item's field: none, one, or the members of a list, each once and in order.

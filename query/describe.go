@@ -28,7 +28,7 @@ type describe struct {
 const (
 	describeFew     = 5
 	describeLatents = 16
-	describeAmong   = 1000
+	describeAmong   = 256
 )
 
 // A Neighbour is a latent and the cosine of its decoder row with that of another thing.

@@ -296,6 +296,9 @@ func groupStats(ctx context.Context, src Source, groups [][]Weight) ([]LatentSta
 	sums := map[int][]index.Term{}
 	postings := 0
 	for i, group := range groups {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		for _, w := range group {
 			s, err := src.LatentStats(ctx, w.Latent)
 			if err != nil {

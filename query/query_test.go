@@ -295,15 +295,22 @@ func TestPlanRunsAgain(t *testing.T) {
 
 func TestCancelledContext(t *testing.T) {
 	src := shore(t)
-	plan, err := query.Compile(t.Context(), "concept = sea", src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for row, err := range plan.Run(ctx, src) {
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v and %v, want the context's error", row, err)
+	for _, text := range []string{"concept = sea", "concept = sea < 1 and meta.year > 1", "all", "all distinct", "all group by meta.year", "all order by meta.year", "near image a",
+		"near image a in dense", "count concept = sea", "count by meta.year", "count by concept", "concepts order by max", "describe concept sea", `all after ""`} {
+		plan, err := query.Compile(t.Context(), text, src, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := false
+		for row, err := range plan.Run(ctx, src) {
+			if ended = errors.Is(err, context.Canceled); !ended {
+				t.Errorf("%s: got %v and %v, want the context's error", text, row, err)
+			}
+		}
+		if !ended {
+			t.Errorf("%s: no error", text)
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (a *app) names(ctx context.Context, w syntax.Wants, begun string) []string 
 	like := query.Params{"like": begun + "*"}
 	switch {
 	case w.Thing == syntax.AConcept:
-		return a.ask(ctx, "concepts like $like", like, func(r query.Row) string { return r.Concept })
+		return a.concepts(ctx, begun)
 	case w.Thing == syntax.AnImage && begun != "":
 		return a.ask(ctx, "images like $like", like, func(r query.Row) string { return r.ID })
 	case w.Thing == syntax.AField && w.Listing != "":
@@ -103,6 +103,27 @@ func (a *app) names(ctx context.Context, w syntax.Wants, begun string) []string 
 		return append([]string{"id"}, a.ask(ctx, "fields", nil, func(r query.Row) string { return r.Name })...)
 	}
 	return nil
+}
+
+// concepts returns the concepts that may begin with a text. A folder says their names without looking at what they are like, which a query does.
+func (a *app) concepts(ctx context.Context, begun string) (words []string) {
+	if a.dbURL() != "" {
+		like := query.Params{"like": begun + "*"}
+		return a.ask(ctx, "concepts like $like top 50", like, func(r query.Row) string { return r.Concept })
+	}
+	_ = a.withDB(ctx, db.Options{ReadOnly: true}, func(d *db.DB) error {
+		names, err := d.EditedNames(ctx, "")
+		if err != nil {
+			return err
+		}
+		for _, c := range names.Concepts {
+			if strings.HasPrefix(c.Word, begun) && len(words) < mostCompletions {
+				words = append(words, c.Word)
+			}
+		}
+		return nil
+	})
+	return words
 }
 
 // ask returns one text of every row of an answer: as many as there are until the time is over, and none where there is no database.

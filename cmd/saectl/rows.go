@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -48,7 +47,7 @@ func (r *rowPrinter) close() error {
 		r.p = r.a.printer()
 	}
 	if r.cursor != "" {
-		defer r.a.note("there is more: after %q", r.cursor)
+		defer r.a.note(`there is more: after "%s"`, r.cursor)
 	}
 	return r.p.close()
 }
@@ -102,8 +101,6 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	confidence := measure("confidence", func(r query.Row) float64 { return r.Confidence })
 	runnersUp := left("runners_up", func(r query.Row) string { return strings.Join(r.RunnersUp, ", ") })
 
-	score := measure("score", func(r query.Row) float64 { return r.Score })
-
 	switch row.Kind {
 	case query.KindExplain:
 		return layout{rank, latent, word, activation, share, confidence, runnersUp}
@@ -112,11 +109,11 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 		return layout{rank, latent, word, activation, other, share, confidence, runnersUp}
 	case query.KindConcept:
 		group := left("latents", func(r query.Row) string { return joined(r.Latents) })
-		return withScore(layout{rank, word, count, density, largest, mean, group}, row, score)
+		return append(layout{rank, word, count, density, largest, mean, group}, around(row, measure, left)...)
 	case query.KindLatent:
 		margin := measure("margin", func(r query.Row) float64 { return r.Margin })
 		reason := left("reason", func(r query.Row) string { return r.Reason })
-		return withScore(layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp, reason}, row, score)
+		return append(layout{rank, latent, word, count, density, largest, mean, confidence, margin, runnersUp, reason}, around(row, measure, left)...)
 	case query.KindField:
 		field := left("field", func(r query.Row) string { return r.Name })
 		types := left("types", func(r query.Row) string { return strings.Join(r.Types, ", ") })
@@ -137,6 +134,7 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	case query.KindPlan:
 		return layout{left("", func(r query.Row) string { return r.Text })}
 	}
+	score := measure("score", func(r query.Row) float64 { return r.Score })
 	id := left("id", func(r query.Row) string { return r.ID })
 	path := left("path", func(r query.Row) string { return r.Path })
 	image := layout{rank, score, id, path}
@@ -158,30 +156,62 @@ func layoutOf(row query.Row, num func(float64) string) layout {
 	if row.Vector != nil {
 		image = append(image, left("vector", vectorText))
 	}
-	if row.Pictures != nil {
-		image = append(image, left("pictures", picturesText))
-	}
-	return image
+	return append(image, around(row, measure, left)...)
 }
 
-// withScore puts the score behind the rank where rows have one, and at the end what a description says.
-func withScore(l layout, row query.Row, score rowColumn) layout {
-	if row.Score != 0 {
-		l = slices.Insert(l, 1, score)
+// around are the columns of what only some rows of a kind have: how near they are to a text, and what a description says.
+func around(row query.Row, measure func(string, func(query.Row) float64) rowColumn, left func(string, func(query.Row) string) rowColumn) (l layout) {
+	if row.Score != 0 && row.Kind != query.KindImage {
+		l = append(l, measure("score", func(r query.Row) float64 { return r.Score }))
 	}
-	if row.Aliases != nil {
-		l = append(l, rowColumn{column{Name: "aliases"}, func(r query.Row) string { return strings.Join(r.Aliases, ", ") }})
+	if len(row.Aliases) > 0 {
+		l = append(l, left("aliases", func(r query.Row) string { return strings.Join(r.Aliases, ", ") }))
 	}
-	if row.Neighbours != nil {
-		l = append(l, rowColumn{column{Name: "neighbours"}, neighboursText})
+	if len(row.Neighbours) > 0 {
+		l = append(l, left("neighbours", func(r query.Row) string { return listed(r.Neighbours, neighbourText) }))
 	}
-	if row.Together != nil {
-		l = append(l, rowColumn{column{Name: "together"}, togetherText})
+	if len(row.Together) > 0 {
+		l = append(l, left("together", func(r query.Row) string { return listed(r.Together, togetherText) }))
 	}
-	if row.Pictures != nil {
-		l = append(l, rowColumn{column{Name: "pictures"}, picturesText})
+	if len(row.Pictures) > 0 {
+		l = append(l, left("pictures", func(r query.Row) string { return listed(r.Pictures, pictureText) }))
 	}
 	return l
+}
+
+// listed is texts of some things with commas between them.
+func listed[T any](things []T, text func(T) string) string {
+	words := make([]string, len(things))
+	for i, t := range things {
+		words[i] = text(t)
+	}
+	return strings.Join(words, ", ")
+}
+
+func neighbourText(n query.Neighbour) string {
+	return fmt.Sprintf("%s %.2f", latentText(n.Concept, n.Latent), n.Cosine)
+}
+
+func togetherText(t query.Together) string {
+	return fmt.Sprintf("%s %.0f%%", latentText(t.Concept, t.Latent), 100*t.Share)
+}
+
+func pictureText(p query.Picture) string { return fmt.Sprintf("%s %.2f", p.ID, p.Score) }
+
+// latentText is the name of a latent, or its number where it has none.
+func latentText(name string, latent uint32) string {
+	if name == "" {
+		return fmt.Sprintf("latent %d", latent)
+	}
+	return name
+}
+
+// wasText is the rank before steering.
+func wasText(r query.Row) string {
+	if r.Was < 0 {
+		return "new"
+	}
+	return strconv.Itoa(r.Was)
 }
 
 // codeText is "0:0.8 3:0.6".
@@ -193,46 +223,8 @@ func codeText(r query.Row) string {
 	return strings.Join(words, " ")
 }
 
-func vectorText(r query.Row) string { return strings.Trim(fmt.Sprintf("%.4g", r.Vector), "[]") }
-
-// wasText is the rank before steering.
-func wasText(r query.Row) string {
-	if r.Was < 0 {
-		return "new"
-	}
-	return strconv.Itoa(r.Was)
-}
-
-// latentText is the name of a latent, or its number where it has none.
-func latentText(latent uint32, concept string) string {
-	if concept == "" {
-		return fmt.Sprintf("latent %d", latent)
-	}
-	return concept
-}
-
-func neighboursText(r query.Row) string {
-	words := make([]string, len(r.Neighbours))
-	for i, n := range r.Neighbours {
-		words[i] = fmt.Sprintf("%s %.2f", latentText(n.Latent, n.Concept), n.Cosine)
-	}
-	return strings.Join(words, ", ")
-}
-
-func togetherText(r query.Row) string {
-	words := make([]string, len(r.Together))
-	for i, t := range r.Together {
-		words[i] = fmt.Sprintf("%s %.0f%%", latentText(t.Latent, t.Concept), 100*t.Share)
-	}
-	return strings.Join(words, ", ")
-}
-
-func picturesText(r query.Row) string {
-	words := make([]string, len(r.Pictures))
-	for i, p := range r.Pictures {
-		words[i] = fmt.Sprintf("%s %.2f", p.ID, p.Score)
-	}
-	return strings.Join(words, ", ")
+func vectorText(r query.Row) string {
+	return strings.Trim(fmt.Sprintf("%.4g", r.Vector), "[]")
 }
 
 // valueText is a value as JSON has it, text without the quotes.
@@ -249,7 +241,7 @@ func valueText(r query.Row) string {
 func whyText(r query.Row) string {
 	words := make([]string, len(r.Why))
 	for i, w := range r.Why {
-		words[i] = fmt.Sprintf("%s %.0f%%", latentText(w.Latent, w.Concept), 100*w.Share)
+		words[i] = fmt.Sprintf("%s %.0f%%", latentText(w.Concept, w.Latent), 100*w.Share)
 	}
 	return strings.Join(words, ", ")
 }

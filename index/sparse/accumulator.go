@@ -107,6 +107,7 @@ func (a *Accumulator) Bounds(ctx context.Context, src Source, terms []index.Term
 			return nil, err
 		}
 	}
+	a.out = slices.Grow(a.out, a.touched())
 	if f != nil {
 		a.collectFrom(f)
 	} else {
@@ -142,8 +143,8 @@ func (a *Accumulator) offer(b Bound, f index.Filter) {
 	a.out = append(a.out, b)
 }
 
-func (a *Accumulator) collect() {
-	n := 0
+// touched returns the number of rows to which something was added.
+func (a *Accumulator) touched() (n int) {
 	for _, c := range a.blocks {
 		if c != nil {
 			for _, word := range c.touched {
@@ -151,7 +152,10 @@ func (a *Accumulator) collect() {
 			}
 		}
 	}
-	a.out = slices.Grow(a.out, n)
+	return n
+}
+
+func (a *Accumulator) collect() {
 	for n, c := range a.blocks {
 		if c == nil {
 			continue
@@ -179,8 +183,12 @@ func (a *Accumulator) collectFrom(f index.Filter) {
 			if b >= len(a.blocks) {
 				return // the filter ascends
 			}
-			if c := a.blocks[b]; c != nil && c.touched[row/64]>>(row%64)&1 != 0 {
-				a.offer(Bound{ord, c.bounds[row][0], c.bounds[row][1]}, nil)
+			c := a.blocks[b]
+			if c == nil || c.touched[row/64]>>(row%64)&1 == 0 {
+				continue
+			}
+			if cell := &c.bounds[row]; !(cell[1] <= 0) {
+				a.out = append(a.out, Bound{ord, cell[0], cell[1]})
 			}
 		}
 	}

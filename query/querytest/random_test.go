@@ -486,6 +486,9 @@ func TestAgainstNaive(t *testing.T) {
 				}
 				counts[form]++
 			})
+			if text, err := q.Text(); err != nil || text != q.String() {
+				t.Fatalf("seed %d: %s\nas JSON and back: %s %v", s, text, text, err)
+			}
 			if q.Plan {
 				checkPlan(t, src, g.params, text)
 				continue

@@ -15,6 +15,7 @@ const (
 	rowRun      = 16      // rows of the batch that are added up together
 	forwardRun  = 64      // rows that one goroutine encodes and decodes at a time, at most
 	forwardSize = 1 << 20 // and at most so many pre-activations
+	screenRun   = 128     // the same where the encoder is screened: the integers come from memory for each run
 	decodeRun   = 128     // decoder rows that are added to all of these rows before the next, where codes are long: they stay in L2
 	latentRun   = 128     // latents whose gradient and update one goroutine does at a time
 )
@@ -158,7 +159,7 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 	b.listDead()
 	k := b.cfg.active(b.steps, b.total)
 	least := float32(0)
-	run, most := b.forwardRun(n), k
+	most := k
 	if b.cfg.Variant == batchTopK {
 		most = max(k, b.model.K)
 	}
@@ -167,6 +168,7 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 	}
 	screened := b.pays(n, most) && b.makeScreen()
 	b.screen.current = screened // else the update leaves it behind
+	run := b.forwardRun(n, screened)
 	if b.cfg.Variant == batchTopK {
 		vec.Parallel(b.cfg.Threads, n, run, func(w, lo, hi int) { b.encode(&b.workers[w], batch, lo, hi, most) })
 		least = b.share(k)
@@ -226,17 +228,20 @@ func (b *cpu) fit(n int) {
 		b.rest, b.auxE, b.auxRow = make([]float32, n*d), make([]float32, n*d), make([]float64, n)
 		b.aux, b.auxCut = make([]ladder, n), newCuts(n, len(b.latents))
 	}
-	run := min(b.forwardRun(n), n)
+	pre, run := min(b.forwardRun(n, false), n), min(b.forwardRun(n, true), n)
 	for w := range b.workers {
-		b.workers[w] = worker{h: make([]float32, run*b.model.M), sum: make([]float32, run*d), at: make([]int, run), g: make([]float32, d), gB: make([]float32, latentRun)}
+		b.workers[w] = worker{h: make([]float32, pre*b.model.M), sum: make([]float32, run*d), at: make([]int, run), g: make([]float32, d), gB: make([]float32, latentRun)}
 	}
 }
 
 // forwardRun is how many of n rows a goroutine takes at a time: each has some, and none more than its caches are good for. A row's code does
 // not depend on it.
-func (b *cpu) forwardRun(n int) int {
+func (b *cpu) forwardRun(n int, screened bool) int {
 	each := (n + len(b.workers) - 1) / len(b.workers)
 	run := min(each, forwardRun, forwardSize/b.model.M)
+	if screened {
+		run = min(each, screenRun)
+	}
 	return max(1, (run+rowRun-1)/rowRun) * rowRun
 }
 
@@ -322,7 +327,7 @@ func (b *cpu) decode(w *worker, lo, hi int) {
 // next: the sums have the same order.
 func (b *cpu) reconstruct(w *worker, lo, hi int) {
 	m, d := b.model, b.model.D
-	clear(w.sum)
+	clear(w.sum[:(hi-lo)*d])
 	clear(w.at)
 	run := m.M
 	if b.codes[lo].Len()*decodeRun >= 4*m.M {
