@@ -152,7 +152,7 @@ func TestPowerCuts(t *testing.T) {
 	rounds, share, again, seed := 2, 10, 1, uint64(20261124)
 	ways := func(op int) []int { return []int{0, 50, 100}[op/10%3:][:1] }
 	if os.Getenv("SAEDB_LONG") != "" {
-		rounds, share, again = 8, 1, 10
+		rounds, share, again = 9, 1, 10
 		ways = func(int) []int { return []int{0, 50, 100} }
 	}
 	d, err := db.Open(ctx, dbtest.Dir, small(vfs.NewMem()))

@@ -1,6 +1,7 @@
 // Package vec holds the arithmetic that every other room stands on: dot products,
-// scaled additions, the product of a batch with a matrix, and the selection of the
-// k largest values.
+// scaled additions, the product of a batch with a matrix, the selection of the k
+// largest values, and Screen, which finds the k largest entries of a product's rows
+// without computing all of it.
 //
 // Everything works on plain []float32, row-major, and belongs to the caller: nothing
 // is kept and nothing is allocated unless a comment says so. Beside each function

@@ -290,3 +290,17 @@ func BenchmarkScreen(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkScreenKernel is the kernel alone, on numbers that stay in L1.
+func BenchmarkScreenKernel(b *testing.B) {
+	const quads = 128
+	f, i := make([]float32, screenStride*screenRows), make([]int32, screenGroup)
+	t := strip{
+		u: f, marks: make([]uint16, screenRows*screenGroups), stride: screenStride, quads: quads, x: make([]int16, screenRows*4*quads), w: make([]int16, screenGroup*4*quads),
+		own: i[:screenRows], step: f, length: f, cut: f, cross: i, scale: f, norm: f, upper: f,
+	}
+	for b.Loop() {
+		kernel.screen(&t)
+	}
+	b.ReportMetric(screenRows*screenGroup*4*quads*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gproducts/s")
+}

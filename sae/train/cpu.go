@@ -190,7 +190,12 @@ func (b *cpu) Step(batch []float32, lr float64) (StepResult, error) {
 	b.follow(least)
 	opt := newAdamW(b.cfg, lr, b.cfg.WeightDecay, b.steps)
 	encOpt := newAdamW(b.cfg, lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps)
-	vec.Parallel(b.cfg.Threads, b.model.M, latentRun, func(w, lo, hi int) { b.update(&b.workers[w], opt, encOpt, clip, lo, hi) })
+	vec.Parallel(b.cfg.Threads, len(b.latents), 1, func(w, run, _ int) {
+		if b.steps%2 == 0 { // to and fro: what the last step touched last is still in the cache, a good part of all
+			run = len(b.latents) - 1 - run
+		}
+		b.update(&b.workers[w], opt, encOpt, clip, run*latentRun, min((run+1)*latentRun, b.model.M))
+	})
 	if screened {
 		b.endRenewal()
 	}
