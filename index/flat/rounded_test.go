@@ -151,14 +151,18 @@ func TestEveryRowTies(t *testing.T) {
 }
 
 // TestNoWrongRow compares answers with those of all scores, for pictures and for texts: on generated rows, with the kernels of this
-// processor and without.
+// processor and without. Where time is short, as under the race detector, it is a fifth of the rows and few queries.
 func TestNoWrongRow(t *testing.T) {
 	t.Run("generated", func(t *testing.T) {
-		queries := 1000
-		if path, _ := vec.Path(); path == "go" || testing.Short() {
+		rows, queries := 20_000, 1000
+		path, _ := vec.Path()
+		switch {
+		case testing.Short():
+			rows, queries = 4000, 20
+		case path == "go":
 			queries = 100
 		}
-		d := bench.NewDense(20_000, queries, 11)
+		d := bench.NewDense(rows, queries, 11)
 		x, twin := both(t, d.Base)
 		noWrongRow(t, x, twin, "pictures", d.Pictures)
 		noWrongRow(t, x, twin, "texts", d.Texts)
@@ -167,13 +171,16 @@ func TestNoWrongRow(t *testing.T) {
 		if path, _ := vec.Path(); path == "go" {
 			t.Skip("they are off already: the other case was this one")
 		}
-		cmd := exec.Command(os.Args[0], "-test.run=^TestNoWrongRow$/^generated$", "-test.count=1")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestNoWrongRow$/^generated$", "-test.count=1", fmt.Sprintf("-test.short=%v", testing.Short()))
 		cmd.Env = append(os.Environ(), "SAEDB_KERNELS=go")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("with SAEDB_KERNELS=go: %v\n%s", err, out)
 		}
 	})
 	t.Run("real", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("twenty thousand rows take too long for -short")
+		}
 		base, pictures, texts := realRows(t)
 		x, twin := both(t, base)
 		noWrongRow(t, x, twin, "pictures", pictures)

@@ -217,7 +217,7 @@ func TestThreadsBuildTheSameGraph(t *testing.T) {
 func TestTurnover(t *testing.T) {
 	long(t)
 	w := shared(t)
-	x, rows := turnedOver(t, w.rows, 3000)
+	x, rows := turnedOver(t, w.rows, 2000)
 	worn, fresh := compareFresh(t, x, rows, w.pictures)
 	t.Logf("recall after three rounds %.4f, of a fresh build %.4f", worn, fresh)
 	if worn < fresh-0.01 {
