@@ -49,7 +49,7 @@ var goKernels = kernels{
 	fromF16: fromF16Go, toF16: toF16Go, fromBF16: fromBF16Go, toBF16: toBF16Go,
 }
 
-// kernelEnv forces a path: "avx512", "avx2" or "go". Path tells what became of the wish.
+// kernelEnv forces a path: "avx512", "avx2", "neon" or "go". Path tells what became of the wish.
 const kernelEnv = "SAEDB_KERNELS"
 
 // kernel is what this process computes with, from its start to its end.
