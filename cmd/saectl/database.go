@@ -99,7 +99,9 @@ const manyRows = 4096
 func (a *app) derive(ctx context.Context, d *db.DB) error { return a.deriveBy(ctx, d, d.Derive) }
 
 // deriveGraph is derive with a graph, where there are rows enough for one.
-func (a *app) deriveGraph(ctx context.Context, d *db.DB) error { return a.deriveBy(ctx, d, d.DeriveGraph) }
+func (a *app) deriveGraph(ctx context.Context, d *db.DB) error {
+	return a.deriveBy(ctx, d, d.DeriveGraph)
+}
 
 func (a *app) deriveBy(ctx context.Context, d *db.DB, derive func(context.Context) error) error {
 	st, err := d.Stats(ctx)
