@@ -22,6 +22,13 @@ type DB struct {
 	rows     atomic.Pointer[rowsFile] // the derived file in use; nil: none
 	deriving sync.Mutex               // held while one is made
 
+	graphing    sync.Mutex    // held while a graph is made
+	keepTouched atomic.Uint64 // 1 plus the commit since which the list of touched rows must be kept for that; 0: none is made
+	building    atomic.Bool   // a build in the background is on its way
+	background  sync.WaitGroup
+	ended       context.Context // until Close
+	end         context.CancelFunc
+
 	mu     sync.Mutex
 	data   *memo // of the newest commit seen
 	naming *memo // of the newest change of models, names or vocabulary seen
@@ -47,6 +54,7 @@ func Open(ctx context.Context, dir string, opts *Options) (*DB, error) {
 	}
 	d := &DB{dir: dir, opts: o, store: store, write: make(chan struct{}, 1), data: newMemo(0), naming: newMemo(0)}
 	d.write <- struct{}{}
+	d.ended, d.end = context.WithCancel(context.Background())
 	if err := d.begin(fresh); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", dir, err), ignoreFailed(d.Close()))
 	}
@@ -131,6 +139,10 @@ func (d *DB) Dir() string { return d.dir }
 // Close waits for calls in flight, iterations included, and closes the database. A goroutine must not call it from
 // inside its own loop over an iterator of this database. The second Close returns ErrClosed.
 func (d *DB) Close() error {
+	d.mu.Lock()
+	d.end()
+	d.mu.Unlock()
+	d.background.Wait()
 	err := d.store.Close()
 	if f := d.rows.Swap(nil); f != nil {
 		err = errors.Join(err, f.close())

@@ -44,6 +44,14 @@ type Term struct {
 // Filter is the set of ordinals that may be answered; nil means all.
 type Filter = *roaring.Bitmap
 
+// Effort says how much of an index that is not exact may be looked at for an answer: a number of rows to keep in mind, or one of these.
+type Effort int
+
+const (
+	Auto  Effort = 0  // what the index takes for a good answer
+	Exact Effort = -1 // whatever it takes to miss nothing
+)
+
 // The errors that every index returns for a bad query or a bad row.
 var (
 	ErrK    = errors.New("the number of hits asked for is below 1")

@@ -6,9 +6,10 @@
 --data DIR   base.npy, pictures.npy and texts.npy, as `saectl bench data --out DIR` writes them
 --clip DIR   news, unsplash and names .f16.npy: every twentieth picture is a query, the rest is the base, names are the texts
 
-Passes alternate: one pass of every contestant, then the next, so that a machine that slows down slows all of them. A pass of saedb is a
-process of `saectl bench dense` with one measured pass. Recall and wrong rows are judged by scores in float64: a row is wrong if it scores
-below the k-th nearest by more than float32 can tell (2e-6). Needs numpy and faiss-cpu; hnswlib and usearch for --only graphs. A peer
+Passes alternate: one pass of every contestant, then the next, so that a machine that slows down slows all of them. saedb is a
+process of `saectl bench dense --step` for each kind of query, which builds once and measures when it is told to. Recall and wrong rows are judged by scores in float64: a row is wrong if it scores
+below the k-th nearest by more than float32 can tell (2e-6). Needs numpy and faiss-cpu; hnswlib and usearch for --only graphs.
+--samples gives saedb's graph sample texts: with --clip every second name, and only the others are asked for. A peer
 that cannot be imported is said to be missing. Prints one table.
 """
 import argparse
@@ -131,17 +132,47 @@ def peer(index, queries, truth, k, single=False, ef=0):
     return run
 
 
-def ours(saectl, folder, kind, truth, k, flags):
-    queries = os.path.join(folder, kind + ".npy")
-    near = os.path.join(folder, kind + ".truth.npy")
+class Ours:
+    """A process of saedb's measurement. It measures all breadths in one go, when the first of them is asked for."""
 
-    def run():
-        line = [saectl, "bench", "dense", "--json", "--base", os.path.join(folder, "base.npy"), "--queries", queries, "--truth", near,
-                "--k", str(k), "--passes", "1", "--threads", "1"] + flags
-        out = json.loads(subprocess.run(line, check=True, capture_output=True, env=dict(os.environ, GOMAXPROCS="1")).stdout)
-        ours.built = out
-        return out["cpu"]["best"], 1 - out["wrong"] / (k * out["settings"]["queries"]), out["wrong"]
-    return run
+    def __init__(self, saectl, folder, kind, k, flags):
+        path = lambda end: os.path.join(folder, kind + end + ".npy")
+        line = [saectl, "bench", "dense", "--json", "--step", "--base", os.path.join(folder, "base.npy"), "--queries", path(""),
+                "--truth", path(".truth"), "--k", str(k), "--passes", "1", "--threads", "1"] + flags
+        self.k, self.built = k, None
+        self.settings = flags[flags.index("--ef") + 1].count(",") + 1 if "--ef" in flags else 1
+        self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ, GOMAXPROCS="1"))
+        self.decoder, self.buffer = json.JSONDecoder(), ""
+
+    def read(self):
+        while True:
+            try:
+                out, end = self.decoder.raw_decode(self.buffer.lstrip())
+                self.buffer = self.buffer.lstrip()[end:]
+                return out
+            except json.JSONDecodeError:
+                line = self.process.stdout.readline()
+                if not line:
+                    raise RuntimeError("saectl ended")
+                self.buffer += line
+
+    def contestant(self, first):
+        def run():
+            if first:
+                self.process.stdin.write("\n")
+                self.process.stdin.flush()
+            self.built = out = self.read()
+            return out["cpu"]["best"], 1 - out["wrong"] / (self.k * out["settings"]["queries"]), out["wrong"]
+        return run
+
+    def ready(self):
+        """One round that does not count: it waits for the build."""
+        for i in range(self.settings):
+            self.contestant(i == 0)()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def build(make, name, base, built):
@@ -166,14 +197,23 @@ def main():
     p.add_argument("--queries", type=int, default=1000, help="of each kind")
     p.add_argument("--singles", type=int, default=200, help="queries that are asked one at a time, of each kind")
     p.add_argument("--ef", default="32,64,128,400")
+    p.add_argument("--our-ef", default="16,24,32,48,64,128,256,400", help="the same for saedb")
+    p.add_argument("--samples", action="store_true", help="give every second text to saedb's graph as a sample, and ask for the others")
+    p.add_argument("--wait", action="store_true", help="once all is built, wait for a line on stdin before anything is timed")
+    p.add_argument("--kinds", default="picture,text")
     args = p.parse_args()
     if bool(args.data) == bool(args.clip):
         p.error("one of --data and --clip")
     only = args.only.split(",")
     base, queries = load(args)
-    built, list_ = {}, []
+    queries = {kind: queries[kind] for kind in args.kinds.split(",")}
+    built, list_, processes, sampling = {}, [], [], []
     with tempfile.TemporaryDirectory() as folder:
         np.save(os.path.join(folder, "base.npy"), base)
+        if args.samples:
+            samples, queries["text"] = queries["text"][::2], queries["text"][1::2]
+            np.save(os.path.join(folder, "samples.npy"), samples)
+            sampling = ["--samples", os.path.join(folder, "samples.npy")]
         flat = build(Faiss, "faiss IndexFlatIP", base, built) if {"exact", "batch"} & set(only) else None
         graphs = []
         if "graphs" in only:
@@ -193,19 +233,32 @@ def main():
                     for who, index in graphs:
                         for ef in map(int, args.ef.split(",")) if index else ():
                             add("%s ef=%d" % (who, ef), peer(index, some, truth, args.k, ef=ef))
+                    graph = Ours(args.saectl, folder, name, args.k, ["--index", "hnsw", "--ef", args.our_ef] + sampling)
+                    processes.append(("saedb hnsw", graph))
+                    for i, ef in enumerate(args.our_ef.split(",")):
+                        add("saedb hnsw ef=" + ef, graph.contestant(i == 0))
                     continue
                 if flat:
                     add("faiss IndexFlatIP", peer(flat, some, truth, args.k, single=mode == "exact"))
                 batch = "1" if mode == "exact" else str(len(some))
-                add("saedb exact", ours(args.saectl, folder, name, truth, args.k, ["--index", "exact", "--batch", batch]))
+                exact = Ours(args.saectl, folder, name, args.k, ["--index", "exact", "--batch", batch])
+                processes.append(("saedb exact", exact))
+                add("saedb exact", exact.contestant(True))
+        for _, process in processes:
+            process.ready()
+        if args.wait:
+            print("built", flush=True)
+            sys.stdin.readline()
         for _ in range(args.passes):
             for c in list_:
                 took, c.recall, c.wrong = c.run()
                 c.times.append(took)
-        report(base, list_, built)
+        for _, process in processes:
+            process.close()
+        report(base, list_, built, processes)
 
 
-def report(base, list_, built):
+def report(base, list_, built, processes):
     head = ["index", "queries", "n", "QPS best", "QPS median", "recall", "wrong"]
     rows = [head] + [c.row() for c in list_]
     widths = [max(len(r[i]) for r in rows) for i in range(len(head))]
@@ -218,9 +271,10 @@ def report(base, list_, built):
     for kind, times in by.items():
         if {"saedb exact", "faiss IndexFlatIP"} <= times.keys():
             print("%s: saedb exact is %.2f times as fast as faiss IndexFlatIP (medians)" % (kind, times["faiss IndexFlatIP"] / times["saedb exact"]))
-    if hasattr(ours, "built"):
-        built["saedb exact (clock)"] = ours.built["build_ms"] / 1000
-        print("saedb exact: %.1f MB beyond %.1f MB of float32 rows" % (ours.built["bytes_beyond_rows"] / 1e6, (ours.built["bytes"] - ours.built["bytes_beyond_rows"]) / 1e6))
+    for name, process in processes:
+        out = process.built
+        built[name] = out.get("build_cpu_ms", out["build_ms"]) / 1000
+        print("%s: %.1f MB beyond %.1f MB of float32 rows" % (name, out["bytes_beyond_rows"] / 1e6, (out["bytes"] - out["bytes_beyond_rows"]) / 1e6))
     for name, took in built.items():
         print("build %s: %.2f s of CPU" % (name, took))
 

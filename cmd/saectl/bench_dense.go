@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,8 @@ type benchDense struct {
 	base, queries, truth, index, samples string
 	k, threads, passes, batch, breadth   int
 	ef                                   []int
+	step                                 bool
+	stdin                                io.Reader
 }
 
 func newBenchDenseCmd(a *app) *cobra.Command {
@@ -38,12 +42,16 @@ rounded to bytes and scores that from the float32 rows, which makes it exact; f3
 is its slow twin, that scores all rows. hnsw walks a graph and finds nearly all; it
 prints one object for each --ef, how many rows a walk keeps in mind (0: the default
 for the kind of query). --samples are queries that it learns from when it is built,
-texts among pictures for example.`,
+texts among pictures for example.
+
+--step waits for a line on stdin before each round of measurements, and ends with
+its input: another program can measure its own index in between.`,
 		Example: "  saectl bench dense --base base.npy --queries q.npy --k 10\n" +
 			"  saectl bench data --rows 100000 --queries 1000 --out D && saectl bench dense --base D/base.npy --queries D/texts.npy --batch 1000\n" +
 			"  saectl bench dense --base D/base.npy --queries D/texts.npy --index hnsw --ef 32,64,128",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			b.stdin = a.stdin
 			return b.run(cmd.Context(), func(r *searchResult) error { return a.printBench(r) })
 		},
 	}
@@ -59,8 +67,19 @@ texts among pictures for example.`,
 	f.IntVar(&b.batch, "batch", 1, "queries asked at once")
 	f.IntVar(&b.threads, "threads", 1, "goroutines of one search")
 	f.IntVar(&b.passes, "passes", 5, "passes over the queries")
+	f.BoolVar(&b.step, "step", false, "wait for a line on stdin before each round")
 	require(cmd, "base", "queries")
 	return cmd
+}
+
+// rounds yields once, or for each line on stdin.
+func (b *benchDense) rounds(yield func() bool) {
+	if !b.step {
+		yield()
+		return
+	}
+	for lines := bufio.NewScanner(b.stdin); lines.Scan() && yield(); {
+	}
 }
 
 // searchResult is what the search measurements print.
@@ -127,20 +146,22 @@ func (b *benchDense) run(ctx context.Context, tell func(*searchResult) error) er
 	if !ok || len(b.ef) == 0 {
 		b.ef = []int{0}
 	}
-	for _, ef := range b.ef {
-		if ok {
-			graph.ef = ef
-		}
-		r, err := b.measure(ctx, ix, base, queries, truth)
-		if err != nil {
-			return err
-		}
-		r.BuildMS, r.BuildCPU = build.Wall.Seconds()*1000, build.CPU.Seconds()*1000
-		if settings := r.Settings.(map[string]any); ok {
-			settings["ef"], settings["samples"], settings["breadth"] = ef, b.samples, b.breadth
-		}
-		if err := tell(r); err != nil {
-			return err
+	for range b.rounds {
+		for _, ef := range b.ef {
+			if ok {
+				graph.ef = ef
+			}
+			r, err := b.measure(ctx, ix, base, queries, truth)
+			if err != nil {
+				return err
+			}
+			r.BuildMS, r.BuildCPU = build.Wall.Seconds()*1000, build.CPU.Seconds()*1000
+			if settings := r.Settings.(map[string]any); ok {
+				settings["ef"], settings["samples"], settings["breadth"] = ef, b.samples, b.breadth
+			}
+			if err := tell(r); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

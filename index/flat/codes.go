@@ -87,6 +87,24 @@ func (c *codes) drop(i int) {
 	c.bytes, c.scale, c.rest = c.bytes[:last*c.dim], c.scale[:last], c.rest[:last]
 }
 
+// Codes is what rows are rounded to where it lies outside of an index, in a mapped file for example: see Fixed.Rounded. With c for the bytes of
+// row i, row = Mean + Scale[i]·c + a remainder of length Rest[i] at most; no Scale[i]·c is longer than Reach, no remainder than Widest.
+type Codes struct {
+	Mean          []float32
+	Bytes         []int8    // of row i: Bytes[i*dim : (i+1)*dim]
+	Scale, Rest   []float32 // of row i
+	Reach, Widest float32
+}
+
+// MeanOf returns the mean of rows, (n,dim), of which there is one at least.
+func MeanOf(rows []float32, dim int) []float32 { return meanOf(rows, dim) }
+
+// Round rounds rows, (n,dim), around a mean.
+func Round(rows, mean []float32, threads int) Codes {
+	c := encode(rows, mean, threads)
+	return Codes{c.mean, c.bytes, c.scale, c.rest, c.reach, c.widest}
+}
+
 // round writes the bytes of a row and returns its scale, and upper bounds for the lengths of its remainder and of scale·bytes.
 func (c *codes) round(dst []int8, row []float32) (scale, rest, length float32) {
 	dst, mean := dst[:len(row)], c.mean[:len(row)]

@@ -39,6 +39,7 @@ type lookup struct {
 	filter     index.Filter
 	skip       *roaring.Bitmap        // rows that do not count; nil: none
 	check      func(lo, hi int) error // asked before bytes are read; nil: nobody
+	checkRows  func(lo, hi int) error // asked before rows are read; nil: nobody
 	bad        atomic.Pointer[error]  // the first error of check
 	questions  []question
 	lists      [][]shortlist // [worker][query]
@@ -82,7 +83,7 @@ func (l *lookup) run(units []float32) ([][]index.Hit, error) {
 // plain answers by the scores of all rows: it needs no bytes.
 func (l *lookup) plain(units []float32) ([][]index.Hit, error) {
 	s := newSearch(l.ctx, l.table, l.codes.dim, l.threads, units, l.k)
-	s.skip = l.skip
+	s.skip, s.check = l.skip, l.checkRows
 	s.run(l.filter)
 	return s.hits()
 }
@@ -92,14 +93,19 @@ func (l *lookup) ended(lo, hi int) bool {
 	if l.ctx.Err() != nil || l.bad.Load() != nil {
 		return true
 	}
-	if l.check == nil {
-		return false
+	return !l.well(l.check, lo, hi)
+}
+
+// well asks whether the rows from lo to hi may be read, and keeps the first error.
+func (l *lookup) well(check func(lo, hi int) error, lo, hi int) bool {
+	if check == nil {
+		return true
 	}
-	err := l.check(lo, hi)
+	err := check(lo, hi)
 	if err != nil {
 		l.bad.CompareAndSwap(nil, &err)
 	}
-	return err != nil
+	return err == nil
 }
 
 // answers reports whether row i may be a hit.
@@ -257,6 +263,9 @@ func (l *lookup) settle() ([][]index.Hit, error) {
 			all[i] = l.score(list, &l.questions[i])
 		}
 	})
+	if err := l.bad.Load(); err != nil {
+		return nil, *err
+	}
 	var again []int
 	var units []float32
 	for i := range all {
@@ -300,6 +309,9 @@ func (l *lookup) score(list *shortlist, q *question) []index.Hit {
 			break
 		}
 		for i, c := range some {
+			if !l.well(l.checkRows, int(c.row), int(c.row)+1) {
+				return nil
+			}
 			rows[i] = l.rows[int(c.row)*l.codes.dim:][:l.codes.dim]
 		}
 		vec.ProductRows(scores[:len(some)], q.unit, rows[:len(some)])

@@ -20,7 +20,7 @@ const (
 )
 
 // Bridge makes bridges for sample queries like those that will be asked: the vectors of a vocabulary, for example. They need not be of unit
-// length and are not kept. It replaces the bridges that there were; rows that are put later have none, so it is called again when many
+// length and are not kept. It replaces the bridges that there were, without samples by none; rows that are put later have none, so it is called again when many
 // were. Below Options.Exact rows it does nothing, and there is nothing to do.
 func (x *Index) Bridge(ctx context.Context, samples [][]float32) error {
 	units := make([][]float32, len(samples))
@@ -75,8 +75,12 @@ type place struct {
 
 // bridge gives each node that is in answers bridges to others of those.
 func (g *graph) bridge(answers [][]uint32) {
+	if len(answers) == 0 {
+		g.bridgeAt, g.bridges = nil, nil
+		return
+	}
 	g.bridgeAt = make([]uint32, len(g.level))
-	g.bridges = make([]uint32, bridges, 1+len(answers)*bridges) // place 0 is no node's
+	g.bridges = make([]uint32, bridges, (1+len(answers))*bridges) // place 0 is no node's
 	var places []place
 	for s, answer := range answers {
 		for rank, node := range answer {

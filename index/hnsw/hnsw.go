@@ -364,3 +364,42 @@ func (x *Index) SearchEf(ctx context.Context, q []float32, k, ef int, f index.Fi
 }
 
 var _ index.Mutable = (*Index)(nil)
+
+// Next returns the ordinal behind the largest that answers, 0 where there are no rows.
+func (x *Index) Next() uint32 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	next := uint32(0)
+	for node, dead := range x.graph.dead {
+		if dead == alive {
+			next = max(next, x.ords[node]+1)
+		}
+	}
+	return next
+}
+
+// Retain deletes all rows but those of f.
+func (x *Index) Retain(f index.Filter) {
+	x.mu.RLock()
+	var gone []uint32
+	for node, dead := range x.graph.dead {
+		if dead == alive && !f.Contains(x.ords[node]) {
+			gone = append(gone, x.ords[node])
+		}
+	}
+	x.mu.RUnlock()
+	for _, ord := range gone {
+		x.Delete(ord)
+	}
+}
+
+// IsOutside reports whether a query lies outside the cloud of rows, as texts do among pictures.
+func (x *Index) IsOutside(q []float32) bool {
+	unit, err := index.Unit(q, x.dim)
+	if err != nil {
+		return false
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.coder != nil && x.coder.isOutside(unit)
+}

@@ -250,6 +250,21 @@ func turnedOver(t testing.TB, all [][]float32, n int) (*hnsw.Index, map[uint32][
 	return x, rows
 }
 
+// TestBridgeWithoutSamples leaves no bridges.
+func TestBridgeWithoutSamples(t *testing.T) {
+	rows := random(rand.New(rand.NewPCG(1, 6)), 300, 8)
+	x := filled(t, rows, hnsw.Options{Exact: 16})
+	_, without := x.Bytes()
+	must(t, x.Bridge(t.Context(), rows[:5]))
+	if _, with := x.Bytes(); with <= without {
+		t.Errorf("%d bytes with bridges, %d without", with, without)
+	}
+	must(t, x.Bridge(t.Context(), nil))
+	if _, rest := x.Bytes(); rest != without {
+		t.Errorf("%d bytes after the bridges are gone, %d before there were any", rest, without)
+	}
+}
+
 func compareFresh(t testing.TB, x *hnsw.Index, rows map[uint32][]float32, qs [][]float32) (worn, fresh float64) {
 	truth := flat.New(x.Dim(), 0)
 	var left [][]float32
