@@ -12,7 +12,7 @@ import (
 // faults are mistakes that somebody might make in package query: each is one small replacement in a file.
 var faults = []struct{ name, file, right, wrong string }{
 	{"a threshold leaves out who just reaches it", "cond.go", "return activation >= limit", "return activation > limit"},
-	{"a bound is taken for the activation", "cond.go", "if _, certain := holdsBetween(f.threshold.Op, b, limit); !certain {", "if _, certain := holdsBetween(f.threshold.Op, b, limit); !certain && i > 0 {"},
+	{"a bound is taken for the activation", "stream.go", "if _, certain := s.f.passes(b, s.limit); !certain {", "if _, certain := s.f.passes(b, s.limit); !certain && i > 0 {"},
 	{"ties go to the larger id", "rank.go", "return cmp.Or(c, strings.Compare(a.id, b.id))", "return cmp.Or(c, strings.Compare(b.id, a.id))"},
 	{"the weaker latents of a concept steer too little", "edit.go", "float64(w.W/s.group[0].W)", "float64(w.W)"},
 	{"a day ends when it begins", "value.go", "return test(Le, values[0].last), false, nil", "return test(Le, values[0].first), false, nil"},
