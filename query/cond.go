@@ -21,7 +21,7 @@ type cond interface {
 	// scores reports whether items that fulfil the condition have a score.
 	scores() bool
 	// open begins a walk through the items that fulfil the condition.
-	open(ctx context.Context, r *run) (stream, error)
+	open(p *pass) (stream, error)
 	// fulfils reports whether an item fulfils the condition, from its code; score says its score. scored is false where no condition that scores let it
 	// through. Both want a run in which the condition was opened.
 	fulfils(r *run, c index.Coded) bool
@@ -109,13 +109,13 @@ func (f *fires) key() string {
 	return k
 }
 
-func (f *fires) open(ctx context.Context, r *run) (stream, error) {
-	limit, err := f.limit(ctx, r)
+func (f *fires) open(p *pass) (stream, error) {
+	limit, err := f.limit(p.ctx, p.r)
 	if err != nil {
 		return nil, err
 	}
-	walk, err := sparse.NewWalk(ctx, r, f.terms)
-	return &fireStream{ctx: ctx, f: f, r: r, walk: walk, limit: limit}, err
+	walk, err := p.postings.Walk(f.terms)
+	return &fireStream{p, f, walk, limit}, err
 }
 
 // passes reports whether an activation of which bounds are known is above zero and passes the threshold, and whether that is certain.
@@ -282,7 +282,7 @@ func (a *allOf) scores() bool { return slices.ContainsFunc(a.terms, cond.scores)
 
 func (a *allOf) key() string { return joinKeys("and", a.terms) }
 
-func (a *allOf) open(ctx context.Context, r *run) (stream, error) {
+func (a *allOf) open(p *pass) (stream, error) {
 	s := &andStream{fold: a.fold}
 	for _, t := range a.terms {
 		list, x := &s.filters, t
@@ -291,27 +291,20 @@ func (a *allOf) open(ctx context.Context, r *run) (stream, error) {
 		} else if t.scores() {
 			list = &s.scored
 		}
-		if err := openInto(ctx, r, x, list); err != nil {
-			s.stop()
+		if err := p.openInto(list, x); err != nil {
 			return nil, err
 		}
 	}
 	if len(s.scored)+len(s.filters) > 0 {
 		return s, nil
 	}
-	err := openInto(ctx, r, everything{}, &s.filters)
-	if err != nil {
-		s.stop()
-	}
-	return s, err
+	return s, p.openInto(&s.filters, everything{})
 }
 
 // openInto opens a condition and adds its stream to a list.
-func openInto(ctx context.Context, r *run, c cond, list *[]stream) error {
-	s, err := c.open(ctx, r)
-	if err == nil {
-		*list = append(*list, s)
-	}
+func (p *pass) openInto(list *[]stream, c cond) error {
+	s, err := c.open(p)
+	*list = append(*list, s)
 	return err
 }
 
@@ -351,15 +344,14 @@ func (o *anyOf) scores() bool { return slices.ContainsFunc(o.terms, cond.scores)
 
 func (o *anyOf) key() string { return joinKeys("or", o.terms) }
 
-func (o *anyOf) open(ctx context.Context, r *run) (stream, error) {
+func (o *anyOf) open(p *pass) (stream, error) {
 	s := &orStream{fold: o.fold}
 	for _, t := range o.terms {
 		list := &s.unscored
 		if t.scores() {
 			list = &s.scored
 		}
-		if err := openInto(ctx, r, t, list); err != nil {
-			s.stop()
+		if err := p.openInto(list, t); err != nil {
 			return nil, err
 		}
 	}
@@ -395,12 +387,12 @@ func (n *none) scores() bool { return false }
 
 func (n *none) key() string { return "not (" + n.x.key() + ")" }
 
-func (n *none) open(ctx context.Context, r *run) (stream, error) {
-	all, err := everything{}.open(ctx, r)
+func (n *none) open(p *pass) (stream, error) {
+	all, err := everything{}.open(p)
 	if err != nil {
 		return nil, err
 	}
-	x, err := n.x.open(ctx, r)
+	x, err := n.x.open(p)
 	return &exceptStream{all: all, x: x}, err
 }
 
@@ -420,7 +412,7 @@ func (f *filter) scores() bool { return false }
 
 func (f *filter) key() string { return "filter (" + f.x.key() + ")" }
 
-func (f *filter) open(ctx context.Context, r *run) (stream, error) { return f.x.open(ctx, r) }
+func (f *filter) open(p *pass) (stream, error) { return f.x.open(p) }
 
 func (f *filter) fulfils(r *run, c index.Coded) bool { return f.x.fulfils(r, c) }
 
@@ -461,8 +453,8 @@ func (h *has) set(ctx context.Context, r *run) (*roaring.Bitmap, error) {
 	return set, err
 }
 
-func (h *has) open(ctx context.Context, r *run) (stream, error) {
-	set, err := h.set(ctx, r)
+func (h *has) open(p *pass) (stream, error) {
+	set, err := h.set(p.ctx, p.r)
 	if err != nil {
 		return nil, err
 	}
@@ -486,8 +478,8 @@ func (everything) scores() bool { return false }
 
 func (everything) key() string { return "all" }
 
-func (everything) open(ctx context.Context, r *run) (stream, error) {
-	all, err := r.All(ctx)
+func (everything) open(p *pass) (stream, error) {
+	all, err := p.r.All(p.ctx)
 	if err != nil {
 		return nil, err
 	}

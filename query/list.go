@@ -328,11 +328,12 @@ func groupStats(ctx context.Context, src Source, groups [][]Weight) ([]LatentSta
 
 // sumGroup adds to the statistics of a group the scores of the items in which it fires.
 func sumGroup(ctx context.Context, src Source, terms []index.Term, stats *LatentStats) error {
-	walk, err := sparse.NewWalk(ctx, src, terms)
+	postings := sparse.NewPostings(ctx, src)
+	defer postings.Stop()
+	walk, err := postings.Walk(terms)
 	if err != nil {
 		return err
 	}
-	defer walk.Stop()
 	var found []sparse.Bound
 	return eachBlock(ctx, walk.Next, func(first uint32) (err error) {
 		if found, err = walk.Bounds(found[:0], first); err == nil {

@@ -84,7 +84,7 @@ type Source interface {
 	Match(ctx context.Context, p Pred) (*roaring.Bitmap, error)
 
 	// Blocks yields the live items in whose code a latent is active, by ascending
-	// ordinal, each once and in one block: it says of the activations between
+	// ordinal, each once and in one block, and at most one block for each First: it says of the activations between
 	// which bounds they lie. A block is valid until the next step.
 	Blocks(ctx context.Context, latent uint32) iter.Seq2[index.Block, error]
 

@@ -12,19 +12,40 @@ import (
 
 // A stream goes through the items that fulfil a condition by ascending ordinal, one block of ordinals after the other. It holds one block at a
 // time, so that its memory does not grow with the number of items; only what the metadata index answers is a set over all items, of at most a bit for each.
-// It serves one goroutine, and stop ends it.
+// It serves one goroutine.
 type stream interface {
 	// next returns at which ordinal the next block begins that may hold items, of those that end behind from; more is false where none is left.
 	next(from uint32) (first uint32, more bool, err error)
 	// fill sets m to the items of a block.
 	fill(first uint32, m *mask) error
 	// hits returns the items of a block, by ascending ordinal and with bounds of their scores: those of within, or all where that is nil. Only
-	// streams of conditions that score have it. The slice is the stream's, until the next call, and may be changed.
+	// streams of conditions that score have it. The slice is good until any stream of the same pass is asked, and may be changed.
 	//
-	// Blocks are asked for in ascending order, each by one call of either fill or hits.
+	// All streams of one pass are asked for blocks in ascending order, and for none before from.
 	hits(first uint32, within *mask) ([]hit, error)
-	stop()
 }
+
+// A pass is one walk through the items, by all streams of a condition side by side.
+type pass struct {
+	ctx      context.Context
+	r        *run
+	postings *sparse.Postings
+
+	found []sparse.Bound // scratch of who is asked
+	open  []int
+	out   []hit
+}
+
+// begin opens the streams of a condition. end frees them.
+func begin(ctx context.Context, r *run, c cond) (p *pass, s stream, err error) {
+	p = &pass{ctx: ctx, r: r, postings: sparse.NewPostings(ctx, r)}
+	if s, err = c.open(p); err != nil {
+		p.end()
+	}
+	return p, s, err
+}
+
+func (p *pass) end() { p.postings.Stop() }
 
 // eachBlock calls f for the blocks that next finds.
 func eachBlock(ctx context.Context, next func(from uint32) (uint32, bool, error), f func(first uint32) error) error {
@@ -65,11 +86,11 @@ func setOf(ctx context.Context, r *run, c cond) (*roaring.Bitmap, error) {
 
 // eachMask calls f for the blocks of the items that fulfil a condition.
 func eachMask(ctx context.Context, r *run, c cond, f func(first uint32, m *mask) error) error {
-	s, err := c.open(ctx, r)
+	p, s, err := begin(ctx, r, c)
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer p.end()
 	var m mask
 	return eachBlock(ctx, s.next, func(first uint32) error {
 		if err := s.fill(first, &m); err != nil {
@@ -81,11 +102,11 @@ func eachMask(ctx context.Context, r *run, c cond, f func(first uint32, m *mask)
 
 // eachHits calls f for the hits of a condition that scores, block by block.
 func eachHits(ctx context.Context, r *run, c cond, f func([]hit) error) error {
-	s, err := c.open(ctx, r)
+	p, s, err := begin(ctx, r, c)
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer p.end()
 	return eachBlock(ctx, s.next, func(first uint32) error {
 		hits, err := s.hits(first, nil)
 		if err != nil {
@@ -154,18 +175,12 @@ func (s *setStream) fill(first uint32, m *mask) error {
 
 func (s *setStream) hits(uint32, *mask) ([]hit, error) { return nil, nil }
 
-func (s *setStream) stop() {}
-
 // fireStream is the stream of a condition on activation.
 type fireStream struct {
-	ctx   context.Context
+	*pass
 	f     *fires
-	r     *run
 	walk  *sparse.Walk
 	limit float32 // of the threshold
-	found []sparse.Bound
-	open  []int
-	out   []hit
 }
 
 func (s *fireStream) next(from uint32) (uint32, bool, error) { return s.walk.Next(from) }
@@ -213,8 +228,6 @@ func (s *fireStream) hits(first uint32, within *mask) ([]hit, error) {
 	return s.out, err
 }
 
-func (s *fireStream) stop() { s.walk.Stop() }
-
 // andStream is the stream of "and".
 type andStream struct {
 	fold    fold
@@ -225,25 +238,18 @@ type andStream struct {
 	out     []hit
 }
 
-// next asks all in turn until they agree.
-func (s *andStream) next(from uint32) (uint32, bool, error) {
-	for at, agreed := from-from%index.BlockRows, false; ; {
-		if agreed {
-			return at, true, nil
-		}
-		agreed = true
-		for _, list := range [][]stream{s.filters, s.scored} {
-			for _, one := range list {
-				first, more, err := one.next(at)
-				if err != nil || !more {
-					return 0, false, err
-				}
-				if first > at {
-					at, agreed = first, false
-				}
+// next: where one of them has no items, there are none.
+func (s *andStream) next(from uint32) (first uint32, more bool, err error) {
+	for _, list := range [][]stream{s.filters, s.scored} {
+		for _, one := range list {
+			at, there, err := one.next(from)
+			if err != nil || !there {
+				return 0, false, err
 			}
+			first = max(first, at)
 		}
 	}
+	return first, true, nil
 }
 
 // decide leaves in m the items that the filters let through.
@@ -307,8 +313,6 @@ func (s *andStream) hits(first uint32, within *mask) ([]hit, error) {
 	}
 	return s.out, nil
 }
-
-func (s *andStream) stop() { stopAll(s.scored, s.filters, s.except) }
 
 // orStream is the stream of "or".
 type orStream struct {
@@ -380,8 +384,6 @@ func (s *orStream) unite(found []hit) {
 	s.out, s.other = s.other, s.out
 }
 
-func (s *orStream) stop() { stopAll(s.scored, s.unscored) }
-
 // zeroHits gives every item of a block's mask the score 0.
 func zeroHits(first uint32, m *mask) []hit {
 	hits := make([]hit, 0, m.len())
@@ -412,13 +414,3 @@ func (s *exceptStream) fill(first uint32, m *mask) error {
 }
 
 func (s *exceptStream) hits(uint32, *mask) ([]hit, error) { return nil, nil }
-
-func (s *exceptStream) stop() { stopAll([]stream{s.all, s.x}) }
-
-func stopAll(lists ...[]stream) {
-	for _, list := range lists {
-		for _, s := range list {
-			s.stop()
-		}
-	}
-}

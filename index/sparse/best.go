@@ -63,21 +63,20 @@ func (c *contenders) one(ctx context.Context, src Source, term index.Term) error
 
 // sums offers what the postings of several terms add up to.
 func (c *contenders) sums(ctx context.Context, src Source, terms []index.Term) error {
-	w, err := NewWalk(ctx, src, terms)
-	if err != nil {
-		return err
-	}
-	defer w.Stop()
-	for {
-		first, more, err := w.Next(0)
-		if err = cmp.Or(err, c.err); err != nil || !more {
-			return err
+	p := NewPostings(ctx, src)
+	defer p.Stop()
+	w, err := p.Walk(terms)
+	for from := uint32(0); err == nil; {
+		first, more, failed := w.Next(from)
+		if err = cmp.Or(failed, c.err); err != nil || !more {
+			break
 		}
-		if err := w.add(first); err != nil {
-			return err
+		w.add(first).drain(first, c)
+		if from = first + index.BlockRows; from < first {
+			break
 		}
-		w.cells.drain(first, c)
 	}
+	return err
 }
 
 // drain offers the rows of a block and forgets them.

@@ -22,8 +22,8 @@ import (
 
 // Source is where postings and codes come from. Its methods are safe for concurrent use.
 type Source interface {
-	// Blocks yields the rows in whose code a latent is active, by ascending ordinal, each row once and in one block; none for a latent
-	// that is unknown. A block is valid until the next step. An error comes last.
+	// Blocks yields the rows in whose code a latent is active, by ascending ordinal, each row once and in one block, and at most one block for each First; none
+	// for a latent that is unknown. A block is valid until the next step. An error comes last.
 	Blocks(ctx context.Context, latent uint32) iter.Seq2[index.Block, error]
 
 	// Codes yields the codes of the rows of f, of all rows where it is nil, by ascending ordinal. A code is valid until the next step. A row

@@ -8,17 +8,17 @@ import (
 	"github.com/saedb/saedb/index"
 )
 
-// Walk goes through the rows in which some terms fire, from one block of ordinals to the next: the blocks of all terms side by side. It holds one block at a
-// time, however many rows there are. It serves one goroutine. Stop ends it.
-type Walk struct {
+// Postings reads the postings of some latents side by side, from one block of ordinals to the next, each latent once however many ask for it. It holds one
+// block of each. It serves one goroutine. Stop ends it.
+type Postings struct {
 	ctx   context.Context
-	terms []index.Term
-	heads []head
-	cells *cells // of the sums of several terms
+	src   Source
+	heads map[uint32]*head // by latent
+	cells *cells           // of the sums of several terms, empty between two calls
 	table table
 }
 
-// head is the next block of one latent.
+// head is the block of one latent at which Postings is, or the next one.
 type head struct {
 	next  func() (index.Block, error, bool)
 	stop  func()
@@ -26,20 +26,27 @@ type head struct {
 	there bool
 }
 
-// NewWalk begins a walk. Terms ascend by latent.
-func NewWalk(ctx context.Context, src Source, terms []index.Term) (*Walk, error) {
-	w := &Walk{ctx: ctx, terms: terms, heads: make([]head, len(terms))}
-	if len(terms) > 1 {
-		w.cells = new(cells)
+// NewPostings begins before the first block.
+func NewPostings(ctx context.Context, src Source) *Postings {
+	return &Postings{ctx: ctx, src: src, heads: map[uint32]*head{}}
+}
+
+// Stop frees what is open. Later calls do nothing.
+func (p *Postings) Stop() {
+	for _, h := range p.heads {
+		h.stop()
 	}
-	for i, t := range terms {
-		w.heads[i].next, w.heads[i].stop = iter.Pull2(src.Blocks(ctx, t.Latent))
-		if err := w.heads[i].advance(); err != nil {
-			w.Stop()
-			return nil, err
-		}
+}
+
+// head returns the one of a latent.
+func (p *Postings) head(latent uint32) (*head, error) {
+	if h := p.heads[latent]; h != nil {
+		return h, nil
 	}
-	return w, nil
+	h := &head{}
+	h.next, h.stop = iter.Pull2(p.src.Blocks(p.ctx, latent))
+	p.heads[latent] = h
+	return h, h.advance()
 }
 
 func (h *head) advance() (err error) {
@@ -47,27 +54,45 @@ func (h *head) advance() (err error) {
 	return err
 }
 
-// Stop ends the walk. Later calls do nothing.
-func (w *Walk) Stop() {
-	for _, h := range w.heads {
-		if h.stop != nil {
-			h.stop()
+// to goes on to the first block that begins at an ordinal or behind it.
+func (h *head) to(first uint32) error {
+	for h.there && h.block.First < first {
+		if err := h.advance(); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// Walk goes through the rows in which some terms fire. Walks over the same postings go side by side: none asks for a block before one that another has
+// asked for.
+type Walk struct {
+	p     *Postings
+	terms []index.Term
+	heads []*head
+}
+
+// Walk begins one, before the first block was asked for. Terms ascend by latent.
+func (p *Postings) Walk(terms []index.Term) (*Walk, error) {
+	w := &Walk{p: p, terms: terms, heads: make([]*head, len(terms))}
+	for i, t := range terms {
+		var err error
+		if w.heads[i], err = p.head(t.Latent); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
 }
 
 // Next returns at which ordinal the next block begins that has postings, of those that end behind from; more is false where none is left.
 func (w *Walk) Next(from uint32) (first uint32, more bool, err error) {
-	if err := w.ctx.Err(); err != nil {
+	if err := w.p.ctx.Err(); err != nil {
 		return 0, false, err
 	}
 	from -= from % index.BlockRows
-	for i := range w.heads {
-		h := &w.heads[i]
-		for h.there && h.block.First < from {
-			if err := h.advance(); err != nil {
-				return 0, false, err
-			}
+	for _, h := range w.heads {
+		if err := h.to(from); err != nil {
+			return 0, false, err
 		}
 		if h.there && (!more || h.block.First < first) {
 			first, more = h.block.First, true
@@ -76,19 +101,15 @@ func (w *Walk) Next(from uint32) (first uint32, more bool, err error) {
 	return first, more, nil
 }
 
-// Bounds appends to dst bounds of the scores of the rows of a block that may score above zero, by ascending ordinal. first is what Next
-// returned, or anything behind it.
+// Bounds appends to dst bounds of the scores of the rows of a block that may score above zero, by ascending ordinal. first is where a block begins.
 func (w *Walk) Bounds(dst []Bound, first uint32) ([]Bound, error) {
 	if at, more, err := w.Next(first); err != nil || !more || at != first {
 		return dst, err
 	}
 	if len(w.terms) == 1 {
-		return w.ofOne(dst, first)
+		return w.ofOne(dst, &w.heads[0].block), nil
 	}
-	if err := w.add(first); err != nil {
-		return dst, err
-	}
-	c := w.cells
+	c := w.add(first)
 	for i, word := range c.touched {
 		for ; word != 0; word &= word - 1 {
 			row := i*64 + bits.TrailingZeros64(word)
@@ -102,31 +123,26 @@ func (w *Walk) Bounds(dst []Bound, first uint32) ([]Bound, error) {
 }
 
 // ofOne is Bounds for one term: its postings are the answer.
-func (w *Walk) ofOne(dst []Bound, first uint32) ([]Bound, error) {
-	for h := &w.heads[0]; h.there && h.block.First == first; {
-		low, high := w.table.of(&h.block, w.terms[0].W)
-		weights := h.block.Weights[:len(h.block.Rows)]
-		for i, row := range h.block.Rows {
-			if hi := high[weights[i]]; hi > 0 {
-				dst = append(dst, Bound{first + uint32(row), low[weights[i]], hi})
-			}
-		}
-		if err := h.advance(); err != nil {
-			return dst, err
+func (w *Walk) ofOne(dst []Bound, b *index.Block) []Bound {
+	low, high := w.p.table.of(b, w.terms[0].W)
+	weights := b.Weights[:len(b.Rows)]
+	for i, row := range b.Rows {
+		if hi := high[weights[i]]; hi > 0 {
+			dst = append(dst, Bound{b.First + uint32(row), low[weights[i]], hi})
 		}
 	}
-	return dst, nil
+	return dst
 }
 
-// add adds up, by ascending latent, the blocks at an ordinal.
-func (w *Walk) add(first uint32) error {
-	for i := range w.heads {
-		for h := &w.heads[i]; h.there && h.block.First == first; {
-			w.cells.add(&h.block, w.terms[i].W)
-			if err := h.advance(); err != nil {
-				return err
-			}
+// add adds up, by ascending latent, the blocks that begin at an ordinal. Whoever takes the cells empties them.
+func (w *Walk) add(first uint32) *cells {
+	if w.p.cells == nil {
+		w.p.cells = new(cells)
+	}
+	for i, h := range w.heads {
+		if h.there && h.block.First == first {
+			w.p.cells.add(&h.block, w.terms[i].W)
 		}
 	}
-	return nil
+	return w.p.cells
 }
