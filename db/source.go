@@ -228,8 +228,8 @@ func (s *source) Encode(x []float32) (sae.Code, error) {
 }
 
 // NearDense scans all vectors: those of the derived file where they lie; without one all are read into memory, once for each
-// commit that is queried.
-func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filter) ([]index.Hit, error) {
+// commit that is queried. So every answer is exact, however it is asked for.
+func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filter, _ query.Search) ([]index.Hit, error) {
 	if s.Len() == 0 {
 		return nil, nil
 	}
@@ -242,6 +242,11 @@ func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filt
 		return nil, err
 	}
 	return x.Search(ctx, q, k, f)
+}
+
+// DenseWay tells of NearDense.
+func (s *source) DenseWay(int, query.Search) string {
+	return fmt.Sprintf("a scan of %d vectors", s.Len())
 }
 
 func (s *source) load(ctx context.Context) (*flat.Index, error) {

@@ -81,7 +81,7 @@ func (n *near) ranking(ctx context.Context, r *run, among *roaring.Bitmap) (rank
 	if n.dense {
 		v, err := n.vector(ctx, r)
 		return n.ranked(r, among, func(ctx context.Context, k int, f index.Filter) ([]index.Hit, error) {
-			return r.NearDense(ctx, v, k, f)
+			return r.NearDense(ctx, v, k, f, n.tails.search())
 		}), sae.Code{}, err
 	}
 	code, err := n.code(ctx, r)
@@ -294,7 +294,8 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 			return nil, err
 		}
 	}
-	n.cost = c.nearCost(n.dense)
+	n.tails.approximate = n.dense
+	n.cost = c.nearCost(n)
 	for _, tail := range f.Tails {
 		if tail.Kind == syntax.TailWith && n.dense && t.with.why && !changed {
 			return nil, c.fail(tail.Span, "ask in latent, or explain an image", "nearness of vectors is not made of latents")
@@ -340,13 +341,13 @@ func hasEdits(o *syntax.Operand) bool {
 	return len(o.Edits) > 0 || slices.ContainsFunc(o.Mean, hasEdits)
 }
 
-// nearCost estimates what a search reads: all vectors, or as many postings as a code's latents have on average.
-func (c *compiler) nearCost(dense bool) string {
+// nearCost estimates what a search reads: what the index of vectors says, or as many postings as a code's latents have on average.
+func (c *compiler) nearCost(n *near) string {
 	if !c.planning {
 		return ""
 	}
-	if dense {
-		return ", a scan of " + counted(c.Len(), "vector")
+	if n.dense {
+		return ", " + c.DenseWay(n.tails.need(0, n.tails.rows(true)), n.tails.search())
 	}
 	m, _ := c.Model()
 	return ", about " + counted(int(int64(c.Len())*int64(m.K)*int64(m.K)/int64(max(m.Latents, 1))), "posting")

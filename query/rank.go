@@ -27,7 +27,7 @@ type ranked struct {
 const (
 	firstWalk = 64
 	growth    = 4
-	mostWalk  = 1 << 14
+	mostWalk  = 1 << 13
 )
 
 // walk yields the rows of a ranking one after the other. need is how many the caller expects to need; 0 is all.

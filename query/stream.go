@@ -240,7 +240,7 @@ type andStream struct {
 
 // next: where one of them has no items, there are none.
 func (s *andStream) next(from uint32) (first uint32, more bool, err error) {
-	for _, list := range [][]stream{s.filters, s.scored} {
+	for _, list := range [][]stream{s.scored, s.filters} {
 		for _, one := range list {
 			at, there, err := one.next(from)
 			if err != nil || !there {

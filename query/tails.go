@@ -32,6 +32,16 @@ type tails struct {
 	effort   int     // 0: not said
 	exact    bool
 	page     *page // nil: no cursor is asked for
+
+	approximate bool // rows may come from an index that misses some
+}
+
+// search is what the tails say of how to search by vectors.
+func (t *tails) search() Search {
+	if t.exact {
+		return Search{Exact: true}
+	}
+	return Search{Effort: t.effort}
 }
 
 // group puts rows together that have the same value of a field.
@@ -234,6 +244,8 @@ func (t *tails) planRows(ranked bool) string {
 		line += fmt.Sprint("; ", t.page)
 	}
 	switch {
+	case t.effort > 0 && t.approximate && !t.exact:
+		line += fmt.Sprintf("; effort %d", t.effort)
 	case t.effort > 0:
 		line += "; exact, whatever the effort"
 	case t.exact:
