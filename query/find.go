@@ -121,15 +121,15 @@ func yieldImages(ctx context.Context, r *run, s slice, t *tails, why func(ord ui
 
 // fillImage adds to a row what the query asks for of its item.
 func fillImage(ctx context.Context, r *run, row *Row, ord uint32, w with, why func(ord uint32, code sae.Code) []Why) error {
-	meta, err := r.Meta(ctx, ord)
-	if err != nil {
+	var err error
+	if row.Path, err = r.Path(ctx, ord); err != nil {
 		return err
 	}
-	row.Path = row.ID
-	if path, isText := meta["path"].(string); isText {
-		row.Path = path
-	}
 	if w.meta {
+		meta, err := r.Meta(ctx, ord)
+		if err != nil {
+			return err
+		}
 		row.Meta = make(map[string]any, len(meta))
 		for k, v := range meta {
 			if k != "path" {

@@ -81,6 +81,9 @@ type Source interface {
 	// "width", "meta.year". Values are string, int64, float64, time.Time, bool or []string.
 	Meta(ctx context.Context, ord uint32) (map[string]any, error)
 
+	// Path returns what Meta has as "path", which is a string, and the id where it has none.
+	Path(ctx context.Context, ord uint32) (string, error)
+
 	// Match returns the live items whose metadata satisfies p, which is the items
 	// for which Pred.Match holds of the value of the field p.Field. It answers
 	// every field of Fields and also "id" and "path"; a field nobody has matches nothing.

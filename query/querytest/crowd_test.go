@@ -123,6 +123,8 @@ func (c *crowd) Meta(_ context.Context, ord uint32) (map[string]any, error) {
 	return map[string]any{"path": idOf(ord), "meta.year": int64(ord % 25), "meta.kind": int64(ord % 3)}, nil
 }
 
+func (c *crowd) Path(_ context.Context, ord uint32) (string, error) { return idOf(ord), nil }
+
 func (c *crowd) Match(ctx context.Context, p query.Pred) (*roaring.Bitmap, error) {
 	set := roaring.New()
 	for ord := range uint32(c.Len()) {

@@ -162,6 +162,14 @@ func (m *Memory) Ord(_ context.Context, id string) (uint32, bool, error) {
 // Meta implements query.Source.
 func (m *Memory) Meta(_ context.Context, ord uint32) (map[string]any, error) { return m.meta[ord], nil }
 
+// Path implements query.Source.
+func (m *Memory) Path(_ context.Context, ord uint32) (string, error) {
+	if path, isText := m.meta[ord]["path"].(string); isText {
+		return path, nil
+	}
+	return m.ids[ord], nil
+}
+
 // Match implements query.Source.
 func (m *Memory) Match(_ context.Context, p query.Pred) (*roaring.Bitmap, error) {
 	set := roaring.New()
