@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/saedb/saedb/db"
@@ -21,7 +22,8 @@ type Options struct {
 	Hosts      []string      // names that the server goes by, besides localhost and its addresses
 	Timeout    time.Duration // of one answer; 0: a minute
 	Concurrent int           // answers at a time, more are refused; 0: 32
-	MaxBody    int64         // bytes of a request; 0: 2 MiB, which a query and a vector of 65,536 numbers fit in
+	MaxBody    int64         // bytes of a request, and of a file; 0: 2 MiB, which a query and a vector of 65,536 numbers fit in
+	Files      *os.Root      // folder whose vector files queries may name, which stays the caller's; nil: none
 }
 
 // handler serves one database.
@@ -69,8 +71,11 @@ func (h *handler) query(w http.ResponseWriter, r *http.Request) {
 	if q.Query.tree != nil {
 		out.text = q.Query.text
 	}
-	note := query.OnNote(func(text string) { out.write(message{Note: text}) })
-	for row, err := range h.d.Query(r.Context(), q.Query.text, q.Params, note) {
+	with := []query.Option{query.OnNote(func(text string) { out.write(message{Note: text}) })}
+	if h.o.Files != nil {
+		with = append(with, query.WithLoader(files{h.o.Files, h.o.MaxBody}.load))
+	}
+	for row, err := range h.d.Query(r.Context(), q.Query.text, q.Params, with...) {
 		if err != nil {
 			out.fail(h.explain(r, err))
 			return
