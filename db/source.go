@@ -257,13 +257,13 @@ func (s *source) Encode(x []float32) (sae.Code, error) {
 	return m.Encode(sae.Code{}, x), nil
 }
 
-// NearDense scans all vectors: those of the derived file where they lie; without one all are read into memory, once for each
-// commit that is queried. So every answer is exact, however it is asked for.
-func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filter, _ query.Search) ([]index.Hit, error) {
+// NearDense looks along the graph or at all vectors, whichever DenseWay says: in the derived files where they lie; without those all vectors
+// are read into memory, once for each commit that is queried.
+func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
 	if s.Len() == 0 {
 		return nil, nil
 	}
-	hits, err := s.nearRows(ctx, q, k, f)
+	hits, err := s.nearRows(ctx, q, k, f, e)
 	if !errors.Is(err, errRows) {
 		return hits, err
 	}
@@ -272,11 +272,6 @@ func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filt
 		return nil, err
 	}
 	return x.Search(ctx, q, k, f)
-}
-
-// DenseWay tells of NearDense.
-func (s *source) DenseWay(int, query.Search) string {
-	return fmt.Sprintf("a scan of %d vectors", s.Len())
 }
 
 func (s *source) load(ctx context.Context) (*flat.Index, error) {

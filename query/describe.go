@@ -205,7 +205,7 @@ func nearestPictures(ctx context.Context, r *run, ord uint32) ([]Picture, error)
 	}
 	n := &near{dense: true}
 	rank := n.ranked(r, nil, func(ctx context.Context, k int, f index.Filter) ([]index.Hit, error) {
-		return r.NearDense(ctx, v, k, f, Search{})
+		return r.NearDense(ctx, v, k, f, index.Auto)
 	})
 	best, err := rank(ctx, nil, describeFew+1)
 	var out []Picture

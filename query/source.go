@@ -52,8 +52,9 @@ type Catalog interface {
 	// first and equal ones by ascending latent. The Ord of a hit is the number of the latent.
 	NearLatents(ctx context.Context, v []float32, k int) ([]index.Hit, error)
 
-	// DenseWay says in some words how NearDense would look for k items, and what it would read: "a scan of 12 vectors".
-	DenseWay(k int, how Search) string
+	// DenseWay says, for the plan of a query, how NearDense would look for k items, and why: "a scan of 6 vectors". text says that a
+	// text is looked for, narrowed that a filter leaves some items only.
+	DenseWay(k int, text, narrowed bool, e index.Effort) string
 }
 
 // A Source answers what a running query asks about one unchanging state of a
@@ -117,21 +118,16 @@ type Source interface {
 
 	// NearDense returns the k items of f (all, where f is nil) whose vectors have
 	// the largest cosine with q, best first, and every further item that ties
-	// with the k-th. An approximate index may miss some of them, unless how asks for an exact answer; scores are exact either way.
-	NearDense(ctx context.Context, q []float32, k int, f index.Filter, how Search) ([]index.Hit, error)
+	// with the k-th. The answer is exact where the effort is index.Exact; otherwise the source may choose to miss
+	// some of them, and never returns fewer than k where there are k.
+	NearDense(ctx context.Context, q []float32, k int, f index.Filter, e index.Effort) ([]index.Hit, error)
 
-	// NearLatent is NearDense for codes, always exact: the cosine of c and the items' codes.
+	// NearLatent finds the nearest, exactly, for codes: the cosine of c and the items' codes.
 	NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error)
 
 	// TextVector returns the vector of a text. The note, where not empty, is for
 	// the person who asked: where the vector comes from, and what it may be worth.
 	TextVector(ctx context.Context, text string) (v []float32, note string, err error)
-}
-
-// Search says how a search by vectors is to be answered. The zero Search leaves it to the index.
-type Search struct {
-	Exact  bool // no item is missed
-	Effort int  // how many items an approximate index keeps in mind, 0: its own number; an exact one does not ask
 }
 
 // A Field is one metadata field and what it holds.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/query/syntax"
 )
 
@@ -31,17 +32,8 @@ type tails struct {
 	group    *group  // nil: none
 	effort   int     // 0: not said
 	exact    bool
+	dense    bool  // vectors are compared, along a graph where that is good enough
 	page     *page // nil: no cursor is asked for
-
-	approximate bool // rows may come from an index that misses some
-}
-
-// search is what the tails say of how to search by vectors.
-func (t *tails) search() Search {
-	if t.exact {
-		return Search{Exact: true}
-	}
-	return Search{Effort: t.effort}
 }
 
 // group puts rows together that have the same value of a field.
@@ -59,6 +51,14 @@ func (t *tails) rows(ranked bool) int {
 		return defaultTop
 	}
 	return t.top
+}
+
+// looking says how exactly vectors are looked for. Pages of one answer must fit together, and a bound must miss nobody, so both are exact.
+func (t *tails) looking() index.Effort {
+	if t.exact || t.page != nil || t.minScore != nil {
+		return index.Exact
+	}
+	return index.Effort(t.effort)
 }
 
 // tails reads the phrases behind a statement.
@@ -244,7 +244,9 @@ func (t *tails) planRows(ranked bool) string {
 		line += fmt.Sprint("; ", t.page)
 	}
 	switch {
-	case t.effort > 0 && t.approximate && !t.exact:
+	case t.dense && t.looking() == index.Exact:
+		line += "; exact"
+	case t.dense && t.effort > 0:
 		line += fmt.Sprintf("; effort %d", t.effort)
 	case t.effort > 0:
 		line += "; exact, whatever the effort"

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 //	cut FILE N              leaves the first N bytes of a file
 //	repeat FILE N TEXT END  writes a file of a text, N times, and an end
 //	cursor FILE NAME        sets $NAME to the cursor in a file of JSON lines
-//	serve DIR [TOKEN [FILES]]  holds a database open and serves it at $URL until the end, with the vector files of a folder
+//	serve DIR [TOKEN]       holds a database open and serves it at $URL until the end
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http/httptest"
-	"os"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -13,18 +12,12 @@ import (
 
 // serveDB holds a database open in this process, as saedb would, until the script ends, and sets $URL.
 func serveDB(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 || len(args) > 3 {
-		ts.Fatalf("usage: serve DIR [TOKEN [FILES]]")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: serve DIR [TOKEN]")
 	}
 	var o remote.Options
-	if len(args) > 1 {
+	if len(args) == 2 {
 		o.Token = args[1]
-	}
-	if len(args) > 2 {
-		root, err := os.OpenRoot(ts.MkAbs(args[2]))
-		ts.Check(err)
-		ts.Defer(func() { root.Close() })
-		o.Files = root
 	}
 	d, err := db.Open(context.Background(), ts.MkAbs(args[0]), nil)
 	ts.Check(err)

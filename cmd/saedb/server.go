@@ -46,10 +46,12 @@ func (s *server) serve(ctx context.Context) (err error) {
 		}
 	}()
 	if s.files != "" {
-		if s.options.Files, err = os.OpenRoot(s.files); err != nil {
+		root, err := os.OpenRoot(s.files)
+		if err != nil {
 			return fmt.Errorf("--files %s: %w", s.files, err)
 		}
-		defer s.options.Files.Close()
+		defer root.Close()
+		s.options.Load = files{root}.load
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/saedb/saedb/db"
@@ -22,8 +21,8 @@ type Options struct {
 	Hosts      []string      // names that the server goes by, besides localhost and its addresses
 	Timeout    time.Duration // of one answer; 0: a minute
 	Concurrent int           // answers at a time, more are refused; 0: 32
-	MaxBody    int64         // bytes of a request, and of a file; 0: 2 MiB, which a query and a vector of 65,536 numbers fit in
-	Files      *os.Root      // folder whose vector files queries may name, which stays the caller's; nil: none
+	MaxBody    int64         // bytes of a request; 0: 2 MiB, which a query and a vector of 65,536 numbers fit in
+	Load       query.Loader  // reads what queries name outside the database, for anybody who may ask; nil: they name nothing
 }
 
 // handler serves one database.
@@ -72,8 +71,8 @@ func (h *handler) query(w http.ResponseWriter, r *http.Request) {
 		out.text = q.Query.text
 	}
 	with := []query.Option{query.OnNote(func(text string) { out.write(message{Note: text}) })}
-	if h.o.Files != nil {
-		with = append(with, query.WithLoader(files{h.o.Files, h.o.MaxBody}.load))
+	if h.o.Load != nil {
+		with = append(with, query.WithLoader(h.o.Load))
 	}
 	for row, err := range h.d.Query(r.Context(), q.Query.text, q.Params, with...) {
 		if err != nil {

@@ -26,6 +26,8 @@ var mayImport = map[string][]string{
 	"internal/npy":         {"internal/vec"},
 	"internal/safetensors": {"internal/vec"},
 	"internal/lint":        {},
+	"internal/bench":       {},
+	"internal/huge":        {},
 
 	"sae":         {"internal/vec", "internal/safetensors"},
 	"sae/train":   {"sae", "internal/vec", "internal/safetensors"},
@@ -33,7 +35,8 @@ var mayImport = map[string][]string{
 	"sae/concept": {"sae", "internal/vec", "internal/npy"},
 
 	"index":           {"sae", "internal/vec"},
-	"index/flat":      {"index", "internal/vec"},
+	"index/flat":      {"index", "internal/vec", "internal/huge"},
+	"index/hnsw":      {"index", "internal/vec", "internal/huge"},
 	"index/kmeans":    {"internal/vec"},
 	"index/sparse":    {"index", "sae", "internal/vec"},
 	"index/indextest": {"index/...", "sae", "internal/vec"},
@@ -60,7 +63,7 @@ var mayImport = map[string][]string{
 
 	"db/remote": {"db", "query", "query/syntax", "index"},
 
-	"cmd/saedb":                  {"db", "db/remote", "internal/vec"},
+	"cmd/saedb":                  {"db", "db/remote", "internal/npy", "internal/vec", "query", "query/syntax"},
 	"cmd/saectl":                 {"db/...", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
 	"cmd/saectl/internal/demo":   {"internal/npy"},
 	"cmd/saectl/internal/folder": {},

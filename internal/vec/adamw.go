@@ -17,7 +17,7 @@ type AdamW struct {
 }
 
 // Step moves the parameters p, with moments m and v, along the gradient g; all three must be as long as p. Every operation is
-// rounded by itself on every path, so where Go does not fuse them either the bits are those of the twin.
+// rounded by itself on every path and processor, so the bits are those of the twin.
 func (a *AdamW) Step(p, m, v, g []float32) {
 	n := len(p)
 	kernel.adamW(a, p, m[:n], v[:n], g[:n])
@@ -27,9 +27,10 @@ func adamWGo(a *AdamW, p, m, v, g []float32) {
 	m, v, g = m[:len(p)], v[:len(p)], g[:len(p)]
 	for i, x := range p {
 		d := g[i]
-		first := a.B1*m[i] + a.C1*d
-		then := a.B2*v[i] + a.C2*d*d
+		// The conversions keep Go from fusing a product with a sum, as it does on arm64.
+		first := float32(a.B1*m[i]) + float32(a.C1*d)
+		then := float32(a.B2*v[i]) + float32(float32(a.C2*d)*d)
 		m[i], v[i] = first, then
-		p[i] = a.Keep*x - a.Rate*first/(float32(math.Sqrt(float64(then)))*a.Correct+a.Eps)
+		p[i] = float32(a.Keep*x) - float32(a.Rate*first)/(float32(float32(math.Sqrt(float64(then)))*a.Correct)+a.Eps)
 	}
 }

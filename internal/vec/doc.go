@@ -8,8 +8,9 @@
 // that was made fast stands its twin, named ...Reference, written like the formula;
 // the tests run both.
 //
-// What kernels lists has assembly for AVX2 and AVX-512, written by gen and chosen when the
-// program starts; $SAEDB_KERNELS = avx512, avx2 or go forces one that the processor has.
+// What kernels lists has assembly for AVX2 and AVX-512, written by gen, and much of it for
+// NEON; it is chosen when the program starts, and $SAEDB_KERNELS = avx512, avx2, neon or go
+// forces one that the processor has.
 //
 // Sums are taken in an order that depends on the lengths alone, never on the number
 // of goroutines, so the same input gives the same bits on the same machine. Builds

@@ -296,7 +296,7 @@ func (m *Memory) Vector(_ context.Context, ord uint32) ([]float32, error) { retu
 func (m *Memory) Encode(x []float32) (sae.Code, error) { return m.model.Encode(sae.Code{}, x), nil }
 
 // NearDense implements query.Source.
-func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter, _ query.Search) ([]index.Hit, error) {
+func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter, _ index.Effort) ([]index.Hit, error) {
 	return m.nearest(k, f, func(ord uint32) float64 {
 		dot := 0.0
 		for i, x := range m.vecs[ord] {
@@ -306,8 +306,11 @@ func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter
 	}), nil
 }
 
-// DenseWay implements query.Catalog.
-func (m *Memory) DenseWay(int, query.Search) string {
+// DenseWay implements query.Source.
+func (m *Memory) DenseWay(int, bool, bool, index.Effort) string {
+	if m.Len() == 1 {
+		return "a scan of 1 vector"
+	}
 	return fmt.Sprintf("a scan of %d vectors", m.Len())
 }
 

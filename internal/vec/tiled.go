@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package vec
 
 import "sync"
@@ -8,12 +10,6 @@ type shape struct {
 	tile, one   func(o, x, w *float32, stride, columns int)
 	strip       func(o, x, w *float32, stride, columns, tiles int)
 }
-
-var (
-	wide512   = shape{6, 64, tileAVX5126x64, tileAVX5121x64, nil}
-	narrow512 = shape{12, 16, tileAVX51212x16, tileAVX5121x16, nil} // for few rows of x
-	narrow2   = shape{6, 16, nil, tileAVX21x16, stripAVX2}
-)
 
 const (
 	panelRows = 128 // of x, packed at once: with 512 columns a quarter of a megabyte, which stays in L2 beside a chunk of w
@@ -55,7 +51,7 @@ func productTiled(dst, x, w, bias []float32, d int, wide, narrow *shape) {
 			at := 0
 			for i := lo; i < hi; {
 				s := shapeFor(hi-i, wide, narrow)
-				fetchAVX2(&dst[i*m+j], m, min(s.lanes, hi-i), end-j)
+				fetch(&dst[i*m+j], m, min(s.lanes, hi-i), end-j)
 				b.multiply(s, b.packed[at:], w[j*d:end*d], d)
 				b.unpack(s, dst[i*m+j:], biasOf(bias, j, end), m, min(s.lanes, hi-i))
 				at += s.lanes * d
@@ -84,7 +80,7 @@ func (b *bench) single(dst, x, w, bias []float32) {
 		j := min(at, m-besides) // the last sixteen rows may have had their turn: they come out the same
 		clear(sums)
 		for p := 0; p < d; p += sumRun {
-			columnAVX2(&sums[0], &x[p], &w[j*d+p], d, min(sumRun, d-p))
+			column(&sums[0], &x[p], &w[j*d+p], d, min(sumRun, d-p))
 		}
 		beside := biasOf(bias, j, j+besides)
 		for i, s := range sums {
@@ -115,8 +111,8 @@ func (b *bench) pack(x []float32, d int, wide, narrow *shape) {
 			clear(to)
 		}
 		full := 0
-		for eights := d / 8; eights > 0 && full+8 <= min(s.lanes, n-i); full += 8 {
-			packedAVX2(&to[full], &x[(i+full)*d], d, s.lanes, eights)
+		for eights := d / 8; turns && eights > 0 && full+8 <= min(s.lanes, n-i); full += 8 {
+			packed(&to[full], &x[(i+full)*d], d, s.lanes, eights)
 			for lane := full; lane < full+8; lane++ {
 				for p := eights * 8; p < d; p++ {
 					to[p*s.lanes+lane] = x[(i+lane)*d+p]
@@ -157,8 +153,8 @@ func (b *bench) multiply(s *shape, packed, w []float32, d int) {
 func (b *bench) unpack(s *shape, dst, bias []float32, stride, n int) {
 	rows, lane := len(bias), 0
 	eights := rows / 8
-	for ; lane+8 <= n && eights > 0; lane += 8 {
-		turnedAVX2(&dst[lane*stride], &b.sums[lane], &bias[0], stride, s.lanes, eights)
+	for ; turns && lane+8 <= n && eights > 0; lane += 8 {
+		turned(&dst[lane*stride], &b.sums[lane], &bias[0], stride, s.lanes, eights)
 		b.unpackLanes(s, dst, bias, stride, lane, lane+8, eights*8)
 	}
 	b.unpackLanes(s, dst, bias, stride, lane, n, 0)

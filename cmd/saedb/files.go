@@ -1,4 +1,4 @@
-package remote
+package main
 
 import (
 	"bufio"
@@ -14,16 +14,16 @@ import (
 	"github.com/saedb/saedb/query/syntax"
 )
 
-// files reads what queries name in one folder, and nothing outside it.
-type files struct {
-	root *os.Root
-	most int64 // bytes of a file
-}
+// maxFile is how many bytes a vector file may have: 65,536 numbers of eight bytes, and a head.
+const maxFile = 1 << 20
 
-// load is the query.Loader of a server: of vector files. It has no encoder for pictures, and opens nothing over the network.
+// files reads the vector files that queries name in one folder, and nothing outside it.
+type files struct{ root *os.Root }
+
+// load is a query.Loader. There is no encoder for pictures, and nothing is opened over the network.
 func (f files) load(_ context.Context, kind syntax.OperandKind, name string) ([]float32, error) {
 	if kind != syntax.OperandVector {
-		return nil, fmt.Errorf("%w: the server makes no vector of %s %s", query.ErrNoEncoder, kind, syntax.Quote(name))
+		return nil, fmt.Errorf("%w: this server makes no vector of %s %s", query.ErrNoEncoder, kind, syntax.Quote(name))
 	}
 	if !filepath.IsLocal(name) {
 		return nil, fmt.Errorf("vector %s lies outside the folder whose files this server reads", syntax.Quote(name))
@@ -46,8 +46,8 @@ func (f files) read(name string) (*npy.Matrix, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !st.Mode().IsRegular() || st.Size() > f.most {
-		return nil, fmt.Errorf("want a regular file of at most %d bytes", f.most)
+	if !st.Mode().IsRegular() || st.Size() > maxFile {
+		return nil, fmt.Errorf("want a regular file of at most %d bytes", maxFile)
 	}
 	file, err := f.root.Open(name)
 	if err != nil {
