@@ -25,8 +25,14 @@ KERNEL(64, twice, float *x, int n) {
 KERNEL(64, lonely, float *x) {
 	if (thread() > 0) sync();
 }
+KERNEL(64, around, float *x) {
+	SHARED float last;
+	if (thread() == 63) last = 3;
+	sync();
+	x[0] = last;
+}
 `
-	doublePTX = "\n.version 8.0\n.target sm_80\n.visible .entry twice(\n.param .u64 a,\n.param .u32 b\n)\n.visible .entry lonely(\n.param .u64 a\n)\n"
+	doublePTX = "\n.version 8.0\n.target sm_80\n.visible .entry twice(\n.param .u64 a,\n.param .u32 b\n)\n.visible .entry around(\n.param .u64 a\n)\n.visible .entry lonely(\n.param .u64 a\n)\n"
 )
 
 // built is the fake driver of all tests, made by the first that needs it; folder goes when they are done.

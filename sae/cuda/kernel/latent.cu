@@ -26,7 +26,7 @@ DEVICE void move(const Step &step, float keep, Tensor t, i64 row, const float *g
 
 KERNEL(256, latent, const u32 *fired, const u32 *place, const float *act, const float *delta, const float *e, const float *in, const float *gradient,
 	float *dec, float *dec_m, float *dec_v, float *enc, float *enc_m, float *enc_v, float *benc, float *benc_m, float *benc_v,
-	i64 *idle, const Step *step, Stats *stats, int n, int m, int d, int words, int most, int unit) {
+	i64 *idle, const Step *step, Stats *stats, int m, int d, int words, int most, int unit) {
 	SHARED u32 rows[chunk * 32];
 	SHARED float acts[chunk * 32];
 	SHARED float deltas[chunk * 32];

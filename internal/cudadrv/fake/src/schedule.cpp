@@ -106,10 +106,9 @@ std::string block(int x, int y, Grid g) {
 				if (l.state != done) return "some threads wait at a barrier, others have ended";
 			return "";
 		}
-		for (Lane &l : lanes) {
+		for (Lane &l : lanes)
 			if (!same(lanes[0], l)) return "the threads of a block do not meet at the same barrier";
-			l.state = ready;
-		}
+		for (Lane &l : lanes) l.state = ready;
 	}
 }
 
