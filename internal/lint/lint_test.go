@@ -31,6 +31,11 @@ var mayImport = map[string][]string{
 	"sae/train":   {"sae", "internal/vec", "internal/safetensors"},
 	"sae/measure": {"sae", "index/kmeans", "internal/vec"},
 	"sae/concept": {"sae", "internal/vec", "internal/npy"},
+	"sae/cuda":    {"sae", "sae/train", "sae/cuda/kernel", "internal/cudadrv", "internal/safetensors", "internal/vec"},
+
+	"sae/cuda/kernel":       {},
+	"internal/cudadrv":      {},
+	"internal/cudadrv/fake": {},
 
 	"index":           {"sae", "internal/vec"},
 	"index/flat":      {"index", "internal/vec"},
@@ -70,6 +75,12 @@ var mayImport = map[string][]string{
 // speaksPebble lists the rooms that may name the storage engine: internal/kv, and db for its one hatch, Options.Tune.
 var speaksPebble = []string{"internal/kv", "db", "internal/dbtest"}
 
+// speaksDriver lists the rooms that may load shared libraries by purego, which makes a program a dynamic one.
+var speaksDriver = []string{"internal/cudadrv", "internal/cudadrv/fake"}
+
+// trainsOnGPU lists the rooms that may know of the GPU at all: a program that only reads must not carry it.
+var trainsOnGPU = []string{"cmd/saectl"}
+
 func TestRoomsImportDownwards(t *testing.T) {
 	for room, imports := range roomImports(t) {
 		allowed, known := mayImport[room]
@@ -84,6 +95,12 @@ func TestRoomsImportDownwards(t *testing.T) {
 			}
 			if strings.HasPrefix(imp, "github.com/cockroachdb/pebble") && !slices.Contains(speaksPebble, room) {
 				t.Errorf("%s imports %s; only %v may", room, imp, speaksPebble)
+			}
+			if strings.HasPrefix(imp, "github.com/ebitengine/purego") && !slices.Contains(speaksDriver, room) {
+				t.Errorf("%s imports %s; only %v may", room, imp, speaksDriver)
+			}
+			if ours == "sae/cuda" && room != ours && !slices.Contains(trainsOnGPU, room) {
+				t.Errorf("%s imports %s; only %v may", room, imp, trainsOnGPU)
 			}
 		}
 	}
