@@ -428,7 +428,36 @@ func (c *checker) derived() error {
 		c.fault("derived file, which is made anew: %w", err)
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return c.derivedOver(f)
+}
+
+// derivedOver reads all of the files that lie over a file of rows.
+func (c *checker) derivedOver(f *rowsFile) error {
+	var rounded, graph error
+	err := f.use(func() error {
+		if r := f.round.Load(); r != nil {
+			rounded = r.check(0, int(f.Rows))
+		}
+		if g := f.graph.Load(); g != nil {
+			graph = g.index.Verify()
+		}
+		return c.ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	if rounded != nil {
+		c.s.d.dropRound(f, rounded)
+		c.fault("derived file, which is made anew: %w", rounded)
+	}
+	if graph != nil {
+		c.s.d.dropGraph(f, graph)
+		c.fault("derived file, which is made anew: %w", graph)
+	}
+	return nil
 }
 
 func (c *checker) vocabulary() error {

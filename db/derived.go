@@ -17,6 +17,7 @@ import (
 
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/index/flat"
+	"github.com/saedb/saedb/index/hnsw"
 	"github.com/saedb/saedb/internal/kv"
 )
 
@@ -50,6 +51,11 @@ type rowsFile struct {
 	side   *kv.Side     // nil once closed; guarded by mu
 	vector []float32
 	ords   []uint32
+
+	round atomic.Pointer[roundFile] // lies over this file; nil: none
+	graph atomic.Pointer[graphFile] // the same
+	once  sync.Once
+	all   *roaring.Bitmap // the ordinals, once set was called
 }
 
 // rowsHeader says what a file of rows stands for.
@@ -157,9 +163,15 @@ func (f *rowsFile) close() error {
 	if f.side == nil {
 		return nil
 	}
-	side := f.side
+	err := f.side.Close()
 	f.side = nil
-	return side.Close()
+	if r := f.round.Swap(nil); r != nil {
+		err = errors.Join(err, r.side.Close())
+	}
+	if g := f.graph.Swap(nil); g != nil {
+		err = errors.Join(err, g.side.Close())
+	}
+	return err
 }
 
 // use runs read while the file stays open; it returns errRows if it is closed already.
@@ -172,29 +184,60 @@ func (f *rowsFile) use(read func() error) error {
 	return read()
 }
 
-// openRows opens the newest usable file of rows of the database's state, and removes all others.
+// openRows opens the newest usable file of rows of the database's state, and what lies over it, and removes all others.
 func (d *DB) openRows(r *kv.Snapshot, state kv.State) error {
 	names, err := d.store.SideFiles()
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	slices.Reverse(names) // the stamps' order
-	for _, name := range names {
-		if d.rows.Load() == nil && strings.HasPrefix(name, rowsPrefix) {
-			f, err := d.tryRows(r, state, name)
-			if err == nil {
-				d.rows.Store(f)
+	slices.Reverse(names) // the stamps' order, those of rows before the others
+	used := map[string]bool{}
+	for _, kind := range []string{rowsPrefix, roundPrefix, graphPrefix} {
+		for _, name := range names {
+			if !strings.HasPrefix(name, kind) {
 				continue
 			}
-			d.opts.Logger.Info("derived file is not used", "file", name, "cause", err)
-		}
-		if !d.opts.ReadOnly {
-			if err := d.store.RemoveSide(name); err != nil {
-				d.opts.Logger.Warn("derived file stays", "file", name, "cause", err)
+			took, err := d.openSide(r, state, kind, name)
+			if used[name] = took; err != nil {
+				d.opts.Logger.Info("derived file is not used", "file", name, "cause", err)
 			}
 		}
 	}
+	for _, name := range names {
+		if used[name] || d.opts.ReadOnly {
+			continue
+		}
+		if err := d.store.RemoveSide(name); err != nil {
+			d.opts.Logger.Warn("derived file stays", "file", name, "cause", err)
+		}
+	}
 	return nil
+}
+
+// openSide takes a derived file of a kind into use, if there is none of that kind and it is usable.
+func (d *DB) openSide(r *kv.Snapshot, state kv.State, kind, name string) (took bool, err error) {
+	f := d.rows.Load()
+	switch {
+	case kind == rowsPrefix && f == nil:
+		if f, err = d.tryRows(r, state, name); err == nil {
+			d.rows.Store(f)
+		}
+		return err == nil, err
+	case kind == roundPrefix && f != nil && name == f.roundName():
+		err = d.openRound(f)
+		return err == nil, err
+	case kind == graphPrefix && f != nil && f.graph.Load() == nil:
+		since, err := derivedSince(r)
+		if err != nil {
+			return false, err
+		}
+		g, err := d.openGraph(f, name, since)
+		if err == nil {
+			f.graph.Store(g)
+		}
+		return err == nil, err
+	}
+	return false, nil
 }
 
 func (d *DB) tryRows(r *kv.Snapshot, state kv.State, name string) (*rowsFile, error) {
@@ -254,8 +297,13 @@ func (d *DB) Derive(ctx context.Context) error {
 		return nil
 	}
 	if f := d.rows.Load(); f != nil && f.fits(s.r, s.state) == nil {
-		if delta, err := s.since(ctx, f); err != nil || 16*delta.size() < s.Len() {
+		delta, err := s.since(ctx, f)
+		if err != nil {
 			return err
+		}
+		if 16*delta.size() < s.Len() {
+			d.makeRound(ctx, f)
+			return nil
 		}
 	}
 	if err := s.writeRows(ctx); err != nil {
@@ -283,17 +331,33 @@ func (s *Snapshot) writeRows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = s.d.update(ctx, func(w *writer) error { return w.forgetTouched(h.Stamp) })
+	s.d.makeRound(ctx, f)
+	s.d.carryGraph(s.d.rows.Load(), f)
+	err = s.d.update(ctx, func(w *writer) error { return w.forgetTouched(s.d.stampNeeded(f)) })
 	if err != nil {
 		return errors.Join(err, f.close())
 	}
-	if old := s.d.rows.Swap(f); old != nil {
-		gone := fmt.Sprintf("%s%016x", rowsPrefix, old.Stamp)
-		if err := errors.Join(old.close(), s.d.store.RemoveSide(gone)); err != nil {
-			s.d.opts.Logger.Warn("derived file stays", "file", gone, "cause", err)
-		}
+	switch old := s.d.rows.Swap(f); {
+	case old == nil:
+	case old.Stamp == f.Stamp:
+		return old.close()
+	default:
+		s.d.removeRows(old)
 	}
 	return nil
+}
+
+// removeRows closes a file of rows that another has replaced, and removes it with the rounded rows over it. The graph serves on.
+func (d *DB) removeRows(old *rowsFile) {
+	gone := fmt.Sprintf("%s%016x", rowsPrefix, old.Stamp)
+	rounded := old.round.Load() != nil
+	err := errors.Join(old.close(), d.store.RemoveSide(gone))
+	if rounded {
+		err = errors.Join(err, d.store.RemoveSide(old.roundName()))
+	}
+	if err != nil {
+		d.opts.Logger.Warn("derived file stays", "file", gone, "cause", err)
+	}
 }
 
 // encodeRows writes header, ordinals, rows, checksums.
@@ -418,31 +482,60 @@ func (s *Snapshot) putRow(x *flat.Index, ord uint32, value []byte) error {
 	return nil
 }
 
-// nearRows searches the file of rows and what changed since. Its error is errRows if there is no file to use.
-func (s *Snapshot) nearRows(ctx context.Context, q []float32, k int, filter index.Filter) ([]index.Hit, error) {
+// nearRows searches the file of rows, with what lies over it, and what changed since. Its error is errRows if there is no file to use.
+func (s *Snapshot) nearRows(ctx context.Context, q []float32, k int, filter index.Filter, e index.Effort) ([]index.Hit, error) {
 	f, delta, err := s.currentRows(ctx)
 	if err != nil {
 		return nil, err
 	}
 	best := index.NewBest(max(k, 1))
-	err = f.use(func() error {
-		hits, err := f.index.SearchWithout(ctx, q, k, filter, delta.skip)
-		for _, h := range hits {
-			best.Offer(h)
-		}
-		return err
-	})
-	if errors.Is(err, errRows) {
-		s.d.dropRows(f, err)
-	}
+	hits, err := s.nearFile(ctx, f, delta, q, k, filter, e)
 	if err != nil {
 		return nil, err
 	}
-	hits, err := delta.added.Search(ctx, q, k, filter)
+	for _, h := range hits {
+		best.Offer(h)
+	}
+	hits, err = delta.added.Search(ctx, q, k, filter)
 	for _, h := range hits {
 		best.Offer(h)
 	}
 	return best.Hits(), err
+}
+
+// nearFile searches the file of rows in the way that suits. Whatever is found damaged is taken out of use, and another way is taken.
+func (s *Snapshot) nearFile(ctx context.Context, f *rowsFile, delta *rowsDelta, q []float32, k int, filter index.Filter, e index.Effort) (hits []index.Hit, err error) {
+	passing := uint64(s.Len())
+	if filter != nil {
+		passing = filter.GetCardinality()
+	}
+	later := false
+	err = f.use(func() (err error) {
+		w := f.way(s.d, k, passing, func(x *hnsw.Index) bool { return x.IsOutside(q) }, e)
+		if w.graph == nil {
+			hits, err = f.exact().SearchWithout(ctx, q, k, filter, delta.skip)
+		} else {
+			hits, err = s.along(ctx, f, w.graph, q, k, w.ef, filter, delta.skip)
+		}
+		if err != nil || e == index.Exact {
+			return err
+		}
+		later, err = s.wantsGraph(ctx, f)
+		return err
+	})
+	switch {
+	case errors.Is(err, hnsw.ErrFile):
+		s.d.dropGraph(f, err)
+		return s.nearFile(ctx, f, delta, q, k, filter, index.Exact)
+	case errors.Is(err, errRound):
+		s.d.dropRound(f, err)
+		return s.nearFile(ctx, f, delta, q, k, filter, e)
+	case errors.Is(err, errRows):
+		s.d.dropRows(f, err)
+	case later:
+		s.d.graphLater()
+	}
+	return hits, err
 }
 
 // currentRows returns a file of rows that serves the snapshot, and what changed since. It makes one where that pays.

@@ -227,13 +227,13 @@ func (s *source) Encode(x []float32) (sae.Code, error) {
 	return m.Encode(sae.Code{}, x), nil
 }
 
-// NearDense scans all vectors: those of the derived file where they lie; without one all are read into memory, once for each
-// commit that is queried.
-func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filter) ([]index.Hit, error) {
+// NearDense looks along the graph or at all vectors, whichever DenseWay says: in the derived files where they lie; without those all vectors
+// are read into memory, once for each commit that is queried.
+func (s *source) NearDense(ctx context.Context, q []float32, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
 	if s.Len() == 0 {
 		return nil, nil
 	}
-	hits, err := s.nearRows(ctx, q, k, f)
+	hits, err := s.nearRows(ctx, q, k, f, e)
 	if !errors.Is(err, errRows) {
 		return hits, err
 	}

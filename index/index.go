@@ -13,6 +13,9 @@
 //   - An empty index answers with no hits; a bad query is an error even then.
 //   - The same rows and the same query give the same hits, bit for bit, for any order of insertion and any number of
 //     threads.
+//   - An index that is not exact says so. It may miss rows, ties with the last among them, and its hits may depend on the order
+//     of insertion; the scores of the hits that it returns are exact, no hit fails the filter, and there are k of them where k rows
+//     qualify.
 //   - The context is checked now and then; its error is returned as it is.
 //
 // Errors are tested with errors.Is against the sentinels below; their text names what was wrong.
@@ -40,6 +43,14 @@ type Term struct {
 
 // Filter is the set of ordinals that may be answered; nil means all.
 type Filter = *roaring.Bitmap
+
+// Effort says how much of an index that is not exact may be looked at for an answer: a number of rows to keep in mind, or one of these.
+type Effort int
+
+const (
+	Auto  Effort = 0  // what the index takes for a good answer
+	Exact Effort = -1 // whatever it takes to miss nothing
+)
 
 // The errors that every index returns for a bad query or a bad row.
 var (

@@ -204,7 +204,7 @@ func nearestPictures(ctx context.Context, r *run, ord uint32) ([]Picture, error)
 		return nil, err
 	}
 	n := &near{dense: true}
-	rank := n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) { return r.NearDense(ctx, v, k, nil) })
+	rank := n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) { return r.NearDense(ctx, v, k, nil, index.Auto) })
 	best, err := rank(ctx, describeFew+1)
 	var out []Picture
 	for _, h := range best {

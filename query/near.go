@@ -80,7 +80,9 @@ func (n *near) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 func (n *near) ranking(ctx context.Context, r *run, among *roaring.Bitmap) (ranking, sae.Code, error) {
 	if n.dense {
 		v, err := n.vector(ctx, r)
-		return n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) { return r.NearDense(ctx, v, k, among) }), sae.Code{}, err
+		return n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) {
+			return r.NearDense(ctx, v, k, among, n.tails.looking())
+		}), sae.Code{}, err
 	}
 	code, err := n.code(ctx, r)
 	if len(code.Latents) == 0 {
@@ -236,14 +238,15 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 			return nil, err
 		}
 	}
-	n := &near{dense: c.inDense(f.Near), tails: t}
+	t.dense = c.inDense(f.Near)
+	n := &near{dense: t.dense, tails: t}
 	n.text = (&syntax.Query{Stmt: &syntax.Find{Near: f.Near}}).String()
 	if !n.dense {
 		if _, err := c.model(f.Near.Span); err != nil {
 			return nil, err
 		}
 	}
-	n.cost = c.nearCost(n.dense)
+	n.cost = c.nearCost(f, t)
 	for _, tail := range f.Tails {
 		if tail.Kind == syntax.TailWith && n.dense && t.with.why && !changed {
 			return nil, c.fail(tail.Span, "ask in latent, or explain an image", "nearness of vectors is not made of latents")
@@ -289,13 +292,14 @@ func hasEdits(o *syntax.Operand) bool {
 	return len(o.Edits) > 0 || slices.ContainsFunc(o.Mean, hasEdits)
 }
 
-// nearCost estimates what a search reads: all vectors, or as many postings as a code's latents have on average.
-func (c *compiler) nearCost(dense bool) string {
+// nearCost estimates what a search reads: vectors, or as many postings as a code's latents have on average.
+func (c *compiler) nearCost(f *syntax.Find, t tails) string {
 	if !c.planning {
 		return ""
 	}
-	if dense {
-		return ", a scan of " + counted(c.Len(), "vector")
+	if c.inDense(f.Near) {
+		text := f.Near.What.Kind == syntax.OperandText && len(f.Near.Steer) == 0
+		return ", " + c.DenseWay(max(t.offset+t.rows(true), 1), text, f.Where != nil, t.looking())
 	}
 	m, _ := c.Model()
 	return ", about " + counted(int(int64(c.Len())*int64(m.K)*int64(m.K)/int64(max(m.Latents, 1))), "posting")

@@ -51,6 +51,10 @@ type Catalog interface {
 	// NearLatents returns the k latents, or all there are, whose decoder rows have the largest cosine with v, best
 	// first and equal ones by ascending latent. The Ord of a hit is the number of the latent.
 	NearLatents(ctx context.Context, v []float32, k int) ([]index.Hit, error)
+
+	// DenseWay says, for the plan of a query, how NearDense would look for k items, and why: "a scan of 6 vectors". text says that a
+	// text is looked for, narrowed that a filter leaves some items only.
+	DenseWay(k int, text, narrowed bool, e index.Effort) string
 }
 
 // A Source answers what a running query asks about one unchanging state of a
@@ -111,10 +115,11 @@ type Source interface {
 
 	// NearDense returns the k items of f (all, where f is nil) whose vectors have
 	// the largest cosine with q, best first, and every further item that ties
-	// with the k-th. The answer is exact.
-	NearDense(ctx context.Context, q []float32, k int, f index.Filter) ([]index.Hit, error)
+	// with the k-th. The answer is exact where the effort is index.Exact; otherwise the source may choose to miss
+	// some of them, and never returns fewer than k where there are k.
+	NearDense(ctx context.Context, q []float32, k int, f index.Filter, e index.Effort) ([]index.Hit, error)
 
-	// NearLatent is NearDense for codes: the cosine of c and the items' codes.
+	// NearLatent finds the nearest, exactly, for codes: the cosine of c and the items' codes.
 	NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error)
 
 	// TextVector returns the vector of a text. The note, where not empty, is for

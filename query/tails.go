@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/query/syntax"
 )
 
@@ -31,6 +32,7 @@ type tails struct {
 	group    *group  // nil: none
 	effort   int     // 0: not said
 	exact    bool
+	dense    bool  // vectors are compared, along a graph where that is good enough
 	page     *page // nil: no cursor is asked for
 }
 
@@ -49,6 +51,14 @@ func (t *tails) rows(ranked bool) int {
 		return defaultTop
 	}
 	return t.top
+}
+
+// looking says how exactly vectors are looked for. Pages of one answer must fit together, and a bound must miss nobody, so both are exact.
+func (t *tails) looking() index.Effort {
+	if t.exact || t.page != nil || t.minScore != nil {
+		return index.Exact
+	}
+	return index.Effort(t.effort)
 }
 
 // tails reads the phrases behind a statement.
@@ -234,6 +244,10 @@ func (t *tails) planRows(ranked bool) string {
 		line += fmt.Sprint("; ", t.page)
 	}
 	switch {
+	case t.dense && t.looking() == index.Exact:
+		line += "; exact"
+	case t.dense && t.effort > 0:
+		line += fmt.Sprintf("; effort %d", t.effort)
 	case t.effort > 0:
 		line += "; exact, whatever the effort"
 	case t.exact:

@@ -130,7 +130,7 @@ func newCompactCmd(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := a.derive(cmd.Context(), d); err != nil {
+				if err := a.deriveGraph(cmd.Context(), d); err != nil {
 					return err
 				}
 				return a.printOutcome(sizes{before, after}, fmt.Sprintf("%s bytes in tables, %s before", thousands(int(after)), thousands(int(before))))

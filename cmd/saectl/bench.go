@@ -23,7 +23,7 @@ or one for each setting. "cpu" is the time of all threads of this process, "wall
 that of the clock; both in milliseconds per step, batch or query, as the median
 and the best of the measured ones.`,
 	}
-	cmd.AddCommand(newBenchTrainCmd(a), newBenchEncodeCmd(a), newBenchDenseCmd(a), newBenchSparseCmd(a))
+	cmd.AddCommand(newBenchTrainCmd(a), newBenchEncodeCmd(a), newBenchDenseCmd(a), newBenchSparseCmd(a), newBenchDataCmd(a))
 	return cmd
 }
 

@@ -1,23 +1,28 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/index/flat"
+	"github.com/saedb/saedb/index/hnsw"
 	"github.com/saedb/saedb/internal/npy"
 )
 
 // benchDense is what was asked of `bench dense`.
 type benchDense struct {
-	base, queries, truth, index string
-	k, threads, passes          int
-	ef                          []int
+	base, queries, truth, index, samples string
+	k, threads, passes, batch, breadth   int
+	ef                                   []int
+	step                                 bool
+	stdin                                io.Reader
 }
 
 func newBenchDenseCmd(a *app) *cobra.Command {
@@ -25,31 +30,56 @@ func newBenchDenseCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dense --base base.npy --queries q.npy",
 		Short: "Measure nearest-neighbour search over vectors",
-		Long: `dense builds an index over the rows of --base and searches it for each row of
---queries, one after the other. Rows are divided by their norms. It prints the
-build time, the bytes of the rows, queries per second and recall@k. The truth is
---truth, an .npy of row numbers, nearest first; without it, a plain exact search.`,
-		Example: "  saectl bench dense --base base.npy --queries q.npy --k 10",
-		Args:    cobra.NoArgs,
+		Long: `dense builds an index over the rows of --base and searches it for the rows of
+--queries, --batch of them at a time. Rows are divided by their norms. It prints
+the build time, the bytes of the index and of them those beyond the float32 rows,
+queries per second, recall@k, and how many of the first k hits are wrong: score
+less than the k-th true neighbour. The truth is --truth, an .npy of row numbers,
+nearest first; without it, a plain exact search in float64.
+
+Kinds of index: flat, also called exact, finds what can be nearest by rows that are
+rounded to bytes and scores that from the float32 rows, which makes it exact; f32
+is its slow twin, that scores all rows. hnsw walks a graph and finds nearly all; it
+prints one object for each --ef, how many rows a walk keeps in mind (0: the default
+for the kind of query). --samples are queries that it learns from when it is built,
+texts among pictures for example.
+
+--step waits for a line on stdin before each round of measurements, and ends with
+its input: another program can measure its own index in between.`,
+		Example: "  saectl bench dense --base base.npy --queries q.npy --k 10\n" +
+			"  saectl bench data --rows 100000 --queries 1000 --out D && saectl bench dense --base D/base.npy --queries D/texts.npy --batch 1000\n" +
+			"  saectl bench dense --base D/base.npy --queries D/texts.npy --index hnsw --ef 32,64,128",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := b.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return a.printBench(r)
+			b.stdin = a.stdin
+			return b.run(cmd.Context(), func(r *searchResult) error { return a.printBench(r) })
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&b.base, "base", "", "vectors to search (.npy)")
 	f.StringVar(&b.queries, "queries", "", "vectors to search for (.npy)")
 	f.StringVar(&b.truth, "truth", "", "row numbers of the true neighbours (.npy)")
-	f.StringVar(&b.index, "index", "flat", "kind of index: flat")
+	f.StringVar(&b.index, "index", "flat", "kind of index: flat, exact, f32, hnsw")
 	f.IntVar(&b.k, "k", 10, "neighbours to find")
-	f.IntSliceVar(&b.ef, "ef", nil, "breadths of the search, for graph indexes")
+	f.IntSliceVar(&b.ef, "ef", nil, "breadths of the search, for hnsw")
+	f.IntVar(&b.breadth, "breadth", 0, "breadth of the search when hnsw is built; 0: its default")
+	f.StringVar(&b.samples, "samples", "", "queries that hnsw learns from (.npy)")
+	f.IntVar(&b.batch, "batch", 1, "queries asked at once")
 	f.IntVar(&b.threads, "threads", 1, "goroutines of one search")
 	f.IntVar(&b.passes, "passes", 5, "passes over the queries")
+	f.BoolVar(&b.step, "step", false, "wait for a line on stdin before each round")
 	require(cmd, "base", "queries")
 	return cmd
+}
+
+// rounds yields once, or for each line on stdin.
+func (b *benchDense) rounds(yield func() bool) {
+	if !b.step {
+		yield()
+		return
+	}
+	for lines := bufio.NewScanner(b.stdin); lines.Scan() && yield(); {
+	}
 }
 
 // searchResult is what the search measurements print.
@@ -58,61 +88,179 @@ type searchResult struct {
 	Wall     spread  `json:"wall"`
 	QPS      float64 `json:"qps"`
 	Recall   float64 `json:"recall"`
-	Returned float64 `json:"returned"` // mean number of hits, at most k
+	Wrong    *int    `json:"wrong,omitempty"` // hits that are not among the k nearest
+	Returned float64 `json:"returned"`        // mean number of hits, at most k
 	BuildMS  float64 `json:"build_ms"`
+	BuildCPU float64 `json:"build_cpu_ms,omitempty"`
 	Bytes    int64   `json:"bytes"`
+	Beyond   int64   `json:"bytes_beyond_rows,omitempty"`
 	Machine  machine `json:"machine"`
 	Settings any     `json:"settings"`
 }
 
-func (b *benchDense) run(ctx context.Context) (*searchResult, error) {
-	if b.index != "flat" {
-		return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, the exact search")
+// denseIndex is a kind of index to measure.
+type denseIndex interface {
+	Put(ord uint32, v []float32) error
+	SearchBatch(ctx context.Context, qs [][]float32, k int, f index.Filter) ([][]index.Hit, error)
+}
+
+// newIndex returns an empty index of the kind that was asked for.
+func (b *benchDense) newIndex(dim int) (denseIndex, error) {
+	if b.index == "hnsw" {
+		return &graphIndex{Index: hnsw.New(dim, hnsw.Options{Threads: b.threads, Breadth: b.breadth})}, nil
 	}
-	if len(b.ef) > 0 {
-		return nil, hint(errors.New("--ef has no meaning for the flat index: it always looks at every row"), "leave --ef out")
+	for flag, given := range map[string]bool{"--ef": len(b.ef) > 0, "--samples": b.samples != "", "--breadth": b.breadth != 0} {
+		if given {
+			return nil, hint(fmt.Errorf("%s has no meaning for the index %s: it is exact", flag, b.index), "leave %s out", flag)
+		}
 	}
-	base, err := readUnit(b.base)
+	switch b.index {
+	case "flat", "exact":
+		return flat.NewRounded(dim, b.threads), nil
+	case "f32":
+		return flat.New(dim, b.threads), nil
+	}
+	return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, also called exact, f32, its slow twin, and hnsw")
+}
+
+// run measures, and hands over one result for each setting.
+func (b *benchDense) run(ctx context.Context, tell func(*searchResult) error) error {
+	base, queries, samples, err := b.read()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	queries, err := readUnit(b.queries)
+	ix, err := b.newIndex(base.Cols)
 	if err != nil {
-		return nil, err
-	}
-	switch {
-	case queries.Cols != base.Cols:
-		return nil, fmt.Errorf("%s has vectors of width %d and %s of width %d: they must be of one kind", b.queries, queries.Cols, b.base, base.Cols)
-	case b.k < 1 || b.passes < 1 || b.threads < 1:
-		return nil, errors.New("--k, --passes and --threads must be at least 1")
-	case queries.Rows == 0 || base.Rows == 0:
-		return nil, errors.New("no rows to measure: --base and --queries need at least one each")
+		return err
 	}
 	watch := startWatch()
-	ix := flat.New(base.Cols, b.threads)
-	for i := range base.Rows {
-		if err := ix.Put(uint32(i), base.Row(i)); err != nil {
-			return nil, err
-		}
+	if err := fillIndex(ctx, ix, base, samples); err != nil {
+		return err
 	}
 	build := watch.stop()
 	truth, err := b.trueNeighbours(ctx, base, queries)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found, series, err := timeSearches(queries.Rows, b.passes, func(q int) ([]index.Hit, error) {
-		return ix.Search(ctx, queries.Row(q), b.k, nil)
+	graph, ok := ix.(*graphIndex)
+	if !ok || len(b.ef) == 0 {
+		b.ef = []int{0}
+	}
+	for range b.rounds {
+		for _, ef := range b.ef {
+			if ok {
+				graph.ef = ef
+			}
+			r, err := b.measure(ctx, ix, base, queries, truth)
+			if err != nil {
+				return err
+			}
+			r.BuildMS, r.BuildCPU = build.Wall.Seconds()*1000, build.CPU.Seconds()*1000
+			if settings := r.Settings.(map[string]any); ok {
+				settings["ef"], settings["samples"], settings["breadth"] = ef, b.samples, b.breadth
+			}
+			if err := tell(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// read reads the vectors and holds them against each other. samples is nil if there are none.
+func (b *benchDense) read() (base, queries, samples *npy.Matrix, err error) {
+	if base, err = readUnit(b.base); err != nil {
+		return nil, nil, nil, err
+	}
+	if queries, err = readUnit(b.queries); err != nil {
+		return nil, nil, nil, err
+	}
+	if b.samples != "" {
+		if samples, err = readUnit(b.samples); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	least := min(b.k, b.passes, b.threads, b.batch)
+	switch {
+	case queries.Cols != base.Cols:
+		err = fmt.Errorf("%s has vectors of width %d and %s of width %d: they must be of one kind", b.queries, queries.Cols, b.base, base.Cols)
+	case samples != nil && samples.Cols != base.Cols:
+		err = fmt.Errorf("%s has vectors of width %d and %s of width %d: they must be of one kind", b.samples, samples.Cols, b.base, base.Cols)
+	case least < 1:
+		err = errors.New("--k, --passes, --threads and --batch must be at least 1")
+	case queries.Rows == 0 || base.Rows == 0:
+		err = errors.New("no rows to measure: --base and --queries need at least one each")
+	}
+	return base, queries, samples, err
+}
+
+func fillIndex(ctx context.Context, ix denseIndex, base, samples *npy.Matrix) error {
+	if g, ok := ix.(*graphIndex); ok {
+		return g.fill(ctx, base, samples)
+	}
+	for i := range base.Rows {
+		if err := ix.Put(uint32(i), base.Row(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure searches with one setting.
+func (b *benchDense) measure(ctx context.Context, ix denseIndex, base, queries *npy.Matrix, truth [][]uint32) (*searchResult, error) {
+	asked := make([][]float32, queries.Rows)
+	for i := range asked {
+		asked[i] = queries.Row(i)
+	}
+	found, series, err := timeBatches(len(asked), b.batch, b.passes, func(lo, hi int) ([][]index.Hit, error) {
+		return ix.SearchBatch(ctx, asked[lo:hi], b.k, nil)
 	})
 	if err != nil {
 		return nil, err
 	}
+	wrong := wrongHits(base, queries, found, truth, b.k)
+	rows, beyond := bytesOf(ix, base)
 	return &searchResult{
 		CPU: series.cpu(queries.Rows), Wall: series.wall(queries.Rows), QPS: 1000 / series.wall(queries.Rows).Median,
-		Recall: recall(found, truth, b.k), Returned: meanHits(found, b.k),
-		BuildMS: build.Wall.Seconds() * 1000, Bytes: int64(base.Rows) * int64(base.Cols) * 4, Machine: thisMachine(),
+		Recall: recall(found, truth, b.k), Wrong: &wrong, Returned: meanHits(found, b.k),
+		Bytes: rows + beyond, Beyond: beyond, Machine: thisMachine(),
 		Settings: map[string]any{"index": b.index, "k": b.k, "rows": base.Rows, "width": base.Cols, "queries": queries.Rows,
-			"threads": b.threads, "passes": b.passes, "truth": b.truth},
+			"threads": b.threads, "passes": b.passes, "batch": b.batch, "truth": b.truth},
 	}, nil
+}
+
+// bytesOf is the memory of an index: its float32 rows, and what it knows of beside them.
+func bytesOf(ix denseIndex, base *npy.Matrix) (rows, beyond int64) {
+	if x, ok := ix.(interface{ Bytes() (rows, rest int64) }); ok {
+		return x.Bytes()
+	}
+	return int64(base.Rows) * int64(base.Cols) * 4, 0
+}
+
+// wrongHits counts, of the first k hits of each query, those whose score is below that of the last true neighbour. Scores that differ
+// by less than float32 can tell are equal.
+func wrongHits(base, queries *npy.Matrix, found [][]index.Hit, truth [][]uint32, k int) int {
+	const same = 2e-6
+	wrong := 0
+	for q, near := range truth {
+		if len(near) == 0 {
+			continue
+		}
+		last := dot64(base.Row(int(near[len(near)-1])), queries.Row(q))
+		for _, h := range found[q][:min(k, len(found[q]))] {
+			if dot64(base.Row(int(h.Ord)), queries.Row(q)) < last-same {
+				wrong++
+			}
+		}
+	}
+	return wrong
+}
+
+func dot64(a, b []float32) (sum float64) {
+	for j, v := range a {
+		sum += float64(v) * float64(b[j])
+	}
+	return sum
 }
 
 // trueNeighbours reads the truth or makes it with the plain loop over all rows.
@@ -138,10 +286,7 @@ func nearestByLoop(base *npy.Matrix, q []float32, k int) []uint32 {
 	}
 	rows := make([]row, base.Rows)
 	for i := range rows {
-		rows[i].ord = uint32(i)
-		for j, v := range base.Row(i) {
-			rows[i].dot += float64(v) * float64(q[j])
-		}
+		rows[i].ord, rows[i].dot = uint32(i), dot64(base.Row(i), q)
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
 		switch {
@@ -183,26 +328,33 @@ func readTruth(path string, queries, rows, k int) ([][]uint32, error) {
 	return truth, nil
 }
 
-// timeSearches asks every query once unmeasured, then passes times measured. It
-// returns the hits of the first round and one lap for each pass.
+// timeSearches asks every query by itself; see timeBatches.
 func timeSearches(queries, passes int, search func(q int) ([]index.Hit, error)) ([][]index.Hit, laps, error) {
-	found := make([][]index.Hit, queries)
-	for q := range found {
+	return timeBatches(queries, 1, passes, func(q, _ int) ([][]index.Hit, error) {
 		hits, err := search(q)
-		if err != nil {
-			return nil, nil, err
-		}
-		found[q] = hits
-	}
+		return [][]index.Hit{hits}, err
+	})
+}
+
+// timeBatches asks all queries, batch by batch, once unmeasured, then passes times measured. It returns the hits of the first round and
+// one lap for each pass.
+func timeBatches(queries, batch, passes int, search func(lo, hi int) ([][]index.Hit, error)) ([][]index.Hit, laps, error) {
+	var found [][]index.Hit
 	var series laps
-	for range passes {
+	for pass := range passes + 1 {
 		watch := startWatch()
-		for q := range queries {
-			if _, err := search(q); err != nil {
+		for lo := 0; lo < queries; lo += batch {
+			hits, err := search(lo, min(lo+batch, queries))
+			if err != nil {
 				return nil, nil, err
 			}
+			if pass == 0 {
+				found = append(found, hits...)
+			}
 		}
-		series = append(series, watch.stop())
+		if pass > 0 {
+			series = append(series, watch.stop())
+		}
 	}
 	return found, series, nil
 }

@@ -189,15 +189,66 @@ func TestBenchEncode(t *testing.T) {
 func TestBenchDense(t *testing.T) {
 	base, _ := writeVectors(t, "base.npy", 300, 16, 1)
 	queries, _ := writeVectors(t, "q.npy", 7, 16, 2)
-	var r searchResult
-	bench(t, &r, "dense", "--base", base, "--queries", queries, "--k", "5", "--passes", "2")
-	if r.Recall != 1 || r.Returned != 5 || r.Bytes != 300*16*4 || r.QPS <= 0 {
-		t.Errorf("flat search: %+v", r)
+	for _, kind := range []string{"flat", "exact", "f32"} {
+		for _, batch := range []string{"1", "3"} {
+			var r searchResult
+			bench(t, &r, "dense", "--base", base, "--queries", queries, "--k", "5", "--passes", "2", "--index", kind, "--batch", batch)
+			if r.Recall != 1 || *r.Wrong != 0 || r.Returned != 5 || r.Bytes-r.Beyond != 300*16*4 || r.QPS <= 0 {
+				t.Errorf("index %s, batches of %s: %+v", kind, batch, r)
+			}
+			if rounded := kind != "f32"; rounded != (r.Beyond > 300*16) {
+				t.Errorf("index %s holds %d bytes beyond its rows", kind, r.Beyond)
+			}
+		}
 	}
 	narrow, _ := writeVectors(t, "narrow.npy", 7, 8, 2)
 	refuse(t, "width", "bench", "dense", "--base", base, "--queries", narrow)
-	refuse(t, "hnsw", "bench", "dense", "--base", base, "--queries", queries, "--index", "hnsw")
+	refuse(t, "hnsw", "bench", "dense", "--base", base, "--queries", queries, "--index", "annoy")
+	refuse(t, "--ef", "bench", "dense", "--base", base, "--queries", queries, "--ef", "10")
+	refuse(t, "width", "bench", "dense", "--base", base, "--queries", queries, "--index", "hnsw", "--samples", narrow)
 	refuse(t, "row 0: a zero vector", "bench", "dense", "--base", base, "--queries", writeNPY(t, "z.npy", 1, 16, make([]float32, 16)))
+}
+
+// A graph prints one object for each breadth, and finds more with a larger one.
+func TestBenchDenseGraph(t *testing.T) {
+	base, _ := writeVectors(t, "base.npy", 3000, 32, 1)
+	queries, _ := writeVectors(t, "q.npy", 40, 32, 2)
+	stdout, stderr, status := call(t, "bench", "dense", "--base", base, "--queries", queries, "--samples", queries, "--passes", "1",
+		"--index", "hnsw", "--ef", "4,60")
+	var low, high searchResult
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if status != statusDone || len(lines) != 2 {
+		t.Fatalf("status %d, %q, %s", status, stdout, stderr)
+	}
+	for i, r := range []*searchResult{&low, &high} {
+		if err := json.Unmarshal([]byte(lines[i]), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if low.Recall >= high.Recall || high.Recall < 0.9 || high.Returned != 10 || high.Beyond < 3000*(32+128) {
+		t.Errorf("ef 4 and 60: %+v\n%+v", low, high)
+	}
+}
+
+func TestWrongHitsAreThoseBelowTheTruth(t *testing.T) {
+	base := &npy.Matrix{Rows: 4, Cols: 2, Data: []float32{1, 0, 1, 0, .6, .8, 0, 1}}
+	q := &npy.Matrix{Rows: 1, Cols: 2, Data: []float32{1, 0}}
+	found := [][]index.Hit{{{Ord: 1}, {Ord: 2}, {Ord: 3}}}
+	if got := wrongHits(base, q, found, [][]uint32{{0}}, 2); got != 1 {
+		t.Errorf("%d wrong hits, want 1: row 1 is as near as row 0, row 2 is not, row 3 is beyond k", got)
+	}
+}
+
+func TestBenchData(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made")
+	var r map[string]any
+	bench(t, &r, "data", "--rows", "1200", "--queries", "4", "--out", dir)
+	var found searchResult
+	bench(t, &found, "dense", "--base", filepath.Join(dir, "base.npy"), "--queries", filepath.Join(dir, "texts.npy"), "--passes", "1")
+	if found.Recall != 1 || *found.Wrong != 0 {
+		t.Errorf("on data by recipe: %+v", found)
+	}
+	refuse(t, "at least 1", "bench", "data", "--rows", "0", "--out", dir)
 }
 
 func TestBenchSparse(t *testing.T) {

@@ -96,12 +96,19 @@ const manyRows = 4096
 
 // derive makes the derived files of a large database, so that the first search does not read all rows. That they cannot be
 // made is worth a note: the searches only take longer.
-func (a *app) derive(ctx context.Context, d *db.DB) error {
+func (a *app) derive(ctx context.Context, d *db.DB) error { return a.deriveBy(ctx, d, d.Derive) }
+
+// deriveGraph is derive with a graph, where there are rows enough for one.
+func (a *app) deriveGraph(ctx context.Context, d *db.DB) error {
+	return a.deriveBy(ctx, d, d.DeriveGraph)
+}
+
+func (a *app) deriveBy(ctx context.Context, d *db.DB, derive func(context.Context) error) error {
 	st, err := d.Stats(ctx)
 	if err != nil || st.Items < manyRows {
 		return err
 	}
-	if err := d.Derive(ctx); err != nil && ctx.Err() == nil {
+	if err := derive(ctx); err != nil && ctx.Err() == nil {
 		a.note("the derived files could not be made, searches read all rows instead: %v", err)
 	}
 	return ctx.Err()

@@ -103,7 +103,7 @@ func runIndex(ctx context.Context, a *app, roots []string, o indexOptions) error
 		if err := job.findGone(ctx, a, d, roots, o.prune); err != nil {
 			return err
 		}
-		return a.derive(ctx, d)
+		return a.deriveGraph(ctx, d)
 	})
 	job.noteBad(a)
 	if err != nil {

@@ -16,6 +16,8 @@ type Fixed struct {
 	ords         []uint32
 	rows         []float32
 	check        func(lo, hi int) error
+	codes        *codes // nil: none
+	checkCodes   func(lo, hi int) error
 }
 
 // NewFixed returns the index of rows, which has the unit vector of ords[i] at i*dim. ords ascend. Both are kept and read by
@@ -23,6 +25,14 @@ type Fixed struct {
 // ends the search.
 func NewFixed(dim, threads int, ords []uint32, rows []float32, check func(lo, hi int) error) *Fixed {
 	return &Fixed{dim: dim, threads: max(threads, 1), ords: ords, rows: rows, check: check}
+}
+
+// Rounded returns an index that looks at c, which must be those of the same rows in the same order, before it reads rows: its hits are the
+// same to the bit. The bytes of the rows lo to hi are read only after check(lo, hi), which may be nil, has said that they are well.
+func (x *Fixed) Rounded(c Codes, check func(lo, hi int) error) *Fixed {
+	y := *x
+	y.codes, y.checkCodes = &codes{x.dim, c.Mean, c.Bytes, c.Scale, c.Rest, c.Reach, c.Widest}, check
+	return &y
 }
 
 // Len returns the number of rows.
@@ -44,6 +54,17 @@ func (x *Fixed) SearchWithout(ctx context.Context, q []float32, k int, f index.F
 	unit, err := index.Unit(q, x.dim)
 	if err != nil {
 		return nil, err
+	}
+	if x.codes != nil {
+		l := lookup{
+			table: table{x.rows, x.ords, x.find}, codes: x.codes, ctx: ctx, threads: x.threads, k: k, filter: f,
+			skip: skip, check: x.checkCodes, checkRows: x.check,
+		}
+		hits, err := l.run(unit)
+		if err != nil {
+			return nil, err
+		}
+		return hits[0], nil
 	}
 	s := newSearch(ctx, table{x.rows, x.ords, x.find}, x.dim, x.threads, unit, k)
 	s.skip, s.check = skip, x.check

@@ -94,16 +94,9 @@ func (x *Index) Search(ctx context.Context, q []float32, k int, f index.Filter) 
 
 // SearchBatch answers many queries in one pass over the rows. Entry i is what Search returns for qs[i].
 func (x *Index) SearchBatch(ctx context.Context, qs [][]float32, k int, f index.Filter) ([][]index.Hit, error) {
-	if err := index.CheckK(k); err != nil {
+	units, err := unitsOf(qs, k, x.dim)
+	if err != nil {
 		return nil, err
-	}
-	units := make([]float32, 0, len(qs)*x.dim)
-	for _, q := range qs {
-		unit, err := index.Unit(q, x.dim)
-		if err != nil {
-			return nil, err
-		}
-		units = append(units, unit...)
 	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()

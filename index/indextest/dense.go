@@ -5,6 +5,7 @@
 package indextest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ func Dense(t *testing.T, recall float64, empty func(dim int) index.Mutable) {
 	d := dense{recall: recall, empty: empty}
 	t.Run("finds the nearest", d.nearest)
 	t.Run("filters before it chooses", d.filters)
+	t.Run("fills its answer through filters of any width", d.widths)
+	t.Run("finds the way into and out of many copies", d.manyCopies)
+	t.Run("is as good after half of its rows were changed, three times", d.turnover)
 	t.Run("keeps every tie with the last", d.ties)
 	t.Run("answers fewer than k", d.fewer)
 	t.Run("replaces, deletes and takes back", d.changes)
@@ -104,6 +108,14 @@ func cosine(a, b []float32) float64 {
 // check compares hits with the true scores of the rows that may be answered. want names the case in messages.
 func check(t *testing.T, want string, hits []index.Hit, truth map[uint32]float64, k int, recall float64) {
 	t.Helper()
+	if got := share(t, want, hits, truth, k); got < recall {
+		t.Fatalf("%s: recall %.3f, want %.3f", want, got, recall)
+	}
+}
+
+// share checks what holds for every answer and returns the share of the k best rows that it found.
+func share(t *testing.T, want string, hits []index.Hit, truth map[uint32]float64, k int) float64 {
+	t.Helper()
 	scores := make([]float64, 0, len(truth))
 	for _, s := range truth {
 		scores = append(scores, s)
@@ -118,7 +130,7 @@ func check(t *testing.T, want string, hits []index.Hit, truth map[uint32]float64
 		if len(hits) > 0 {
 			t.Fatalf("%s: hits %v where no row qualifies", want, hits)
 		}
-		return
+		return 1
 	}
 	last, good := scores[n-1], 0
 	for i, h := range hits {
@@ -139,9 +151,7 @@ func check(t *testing.T, want string, hits []index.Hit, truth map[uint32]float64
 	if tail := hits[n-1:]; tail[0].Score != tail[len(tail)-1].Score {
 		t.Fatalf("%s: %d hits, and those after the %d-th do not tie with it", want, len(hits), n)
 	}
-	if got := float64(good) / float64(n); got < recall {
-		t.Fatalf("%s: recall %.3f, want %.3f", want, got, recall)
-	}
+	return float64(good) / float64(n)
 }
 
 // truth scores the rows that f lets through.
@@ -205,6 +215,105 @@ func (d dense) filters(t *testing.T) {
 		if !f.Equals(before) {
 			t.Errorf("filter %s was changed", name)
 		}
+	}
+}
+
+// mean searches for ten rows for each query and checks that recall holds on average. Each single answer must be of rows that may be answered,
+// with exact scores, in order, and full.
+func (d dense) mean(t *testing.T, when string, x index.Dense, rows vectors, qs [][]float32, f index.Filter) {
+	t.Helper()
+	const k = 10
+	sum := 0.0
+	for i, q := range qs {
+		hits, err := x.Search(t.Context(), q, k, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += share(t, fmt.Sprintf("%s, query %d", when, i), hits, rows.truth(q, f), k)
+	}
+	if got := sum / float64(len(qs)); got < d.recall {
+		t.Errorf("%s: recall %.3f, want %.3f", when, got, d.recall)
+	}
+}
+
+func queries(r *rand.Rand, n, dim int) [][]float32 {
+	qs := make([][]float32, n)
+	for i := range qs {
+		qs[i] = around(r, dim, float64(i%2)) // pictures and texts
+	}
+	return qs
+}
+
+func (d dense) widths(t *testing.T) {
+	const n, dim = 3000, 20
+	r := rand.New(rand.NewPCG(9, 9))
+	rows := cloud(r, n, dim)
+	x := fill(t, d.empty(dim), rows)
+	for _, share := range []float64{0.9, 0.5, 0.1, 0.01, 0.001} {
+		f := roaring.New()
+		for _, ord := range sortedKeys(rows) {
+			if r.Float64() < share {
+				f.Add(ord)
+			}
+		}
+		d.mean(t, fmt.Sprintf("a filter for %g of the rows", share), x, rows, queries(r, 12, dim), f)
+	}
+	corner := roaring.New() // the filter's rows lie where the query does not look first
+	q := around(r, dim, 1)
+	scores := rows.truth(q, nil)
+	byScore := sortedKeys(rows)
+	slices.SortFunc(byScore, func(a, b uint32) int { return cmp.Compare(scores[a], scores[b]) })
+	corner.AddMany(byScore[:n/4])
+	d.mean(t, "a filter for what is farthest", x, rows, [][]float32{q}, corner)
+}
+
+func (d dense) manyCopies(t *testing.T) {
+	const dim = 16
+	r := rand.New(rand.NewPCG(10, 10))
+	rows := cloud(r, 600, dim)
+	for _, copies := range []uint32{50, 400} {
+		picture := around(r, dim, 1)
+		for i := range copies {
+			rows[10_000*copies+i] = picture
+		}
+	}
+	x := fill(t, d.empty(dim), rows)
+	qs := queries(r, 20, dim)
+	for _, copied := range []uint32{500_000, 4_000_000} {
+		qs = append(qs, rows[copied])
+	}
+	d.mean(t, "among copies", x, rows, qs, nil)
+}
+
+func (d dense) turnover(t *testing.T) {
+	const n, dim = 1200, 16
+	r := rand.New(rand.NewPCG(11, 11))
+	rows := vectors{}
+	for i := range uint32(n) {
+		rows[i] = around(r, dim, 1)
+	}
+	x, next := fill(t, d.empty(dim), rows), uint32(n)
+	for round := range 3 {
+		for i, ord := range sortedKeys(rows) {
+			if i%2 == 0 {
+				if !x.Delete(ord) {
+					t.Fatalf("round %d: row %d was not there", round, ord)
+				}
+				delete(rows, ord)
+			}
+		}
+		d.mean(t, fmt.Sprintf("round %d, half deleted", round), x, rows, queries(r, 20, dim), nil)
+		for range n / 2 {
+			rows[next] = around(r, dim, 1)
+			if err := x.Put(next, rows[next]); err != nil {
+				t.Fatal(err)
+			}
+			next++
+		}
+		if x.Len() != len(rows) {
+			t.Fatalf("round %d: %d rows, want %d", round, x.Len(), len(rows))
+		}
+		d.mean(t, fmt.Sprintf("round %d", round), x, rows, queries(r, 20, dim), nil)
 	}
 }
 

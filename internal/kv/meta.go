@@ -64,7 +64,9 @@ func TypeOf(v any) (t Type, ok bool) {
 // the type and the value. Times are kept in UTC to the nanosecond. Every value has a type that TypeOf knows.
 func AppendMeta(dst []byte, meta map[string]any) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(meta)))
-	for _, name := range slices.Sorted(maps.Keys(meta)) {
+	names := slices.AppendSeq(make([]string, 0, len(meta)), maps.Keys(meta))
+	slices.Sort(names)
+	for _, name := range names {
 		dst = appendText(dst, name)
 		t, _ := TypeOf(meta[name])
 		dst = append(dst, byte(t))

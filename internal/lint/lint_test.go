@@ -26,6 +26,8 @@ var mayImport = map[string][]string{
 	"internal/npy":         {"internal/vec"},
 	"internal/safetensors": {"internal/vec"},
 	"internal/lint":        {},
+	"internal/bench":       {},
+	"internal/huge":        {},
 
 	"sae":         {"internal/vec", "internal/safetensors"},
 	"sae/train":   {"sae", "internal/vec", "internal/safetensors"},
@@ -38,7 +40,8 @@ var mayImport = map[string][]string{
 	"internal/cudadrv/fake": {},
 
 	"index":           {"sae", "internal/vec"},
-	"index/flat":      {"index", "internal/vec"},
+	"index/flat":      {"index", "internal/vec", "internal/huge"},
+	"index/hnsw":      {"index", "internal/vec", "internal/huge"},
 	"index/kmeans":    {"internal/vec"},
 	"index/sparse":    {"index", "sae", "internal/vec"},
 	"index/indextest": {"index/...", "sae", "internal/vec"},

@@ -10,6 +10,9 @@ import (
 type kernels struct {
 	path    string
 	product func(dst, x, w, bias []float32, d int) // bias may be nil
+	rows    func(dst, x []float32, rows [][]float32)
+
+	bytesKernels
 
 	survivors func(index []uint32, value, h []float32, base uint32, cut float32) int
 	partition func(above, below, src []float32, pivot float32) (more, less int)
@@ -38,7 +41,7 @@ type kernels struct {
 
 // goKernels are the twins: every processor has them.
 var goKernels = kernels{
-	path: "go", product: productGo,
+	path: "go", product: productGo, rows: rowsGo, bytesKernels: bytesGo,
 	survivors: survivorsGo, partition: partitionGo,
 	quantise: quantiseGo, screen: screenGo, rescore: rescoreGo,
 	largest: largestGo, screenRows: screenRowsGo,

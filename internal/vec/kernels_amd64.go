@@ -3,6 +3,8 @@ package vec
 import "golang.org/x/sys/cpu"
 
 //go:generate go -C gen run . -out ../tile_amd64.s -stubs ../tile_amd64.go -pkg vec
+//go:generate go -C gen run ./dense -out ../dense_amd64.s -stubs ../dense_amd64.go -pkg vec
+//go:generate go -C gen run ./rows -out ../rows_amd64.s -stubs ../rows_amd64.go -pkg vec
 //go:generate go -C gen run ./encode -out ../encode_amd64.s -stubs ../encode_amd64.go -pkg vec
 //go:generate go -C gen run ./train -out ../train_amd64.s -stubs ../train_amd64.go -pkg vec
 
@@ -25,6 +27,7 @@ func assembled() []kernels {
 	for i := range all {
 		all[i].trainAVX2()
 		all[i].encodeAVX2()
+		all[i].rows, all[i].bytesKernels = rowsEight, bytesAVX2
 	}
 	return all
 }

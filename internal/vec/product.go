@@ -14,6 +14,10 @@ func Product(dst, x, w []float32, d int) {
 	kernel.product(dst[:n*m], x[:n*d], w[:m*d], nil, d)
 }
 
+// Roundings returns how often an entry of Product for rows of width d is rounded at most: with n for that and u = 2^-24, the entry is
+// within n·u/(1-n·u)·Σ|x[j]·w[j]| of what the formula says.
+func Roundings(d int) int { return min(d, sumRun) + 1 + (d+sumRun-1)/sumRun }
+
 // ProductBias is Product with bias (m) added to every row of dst.
 func ProductBias(dst, x, w, bias []float32, d int) {
 	n, m := len(x)/d, len(w)/d

@@ -288,7 +288,7 @@ func (m *Memory) Vector(_ context.Context, ord uint32) ([]float32, error) { retu
 func (m *Memory) Encode(x []float32) (sae.Code, error) { return m.model.Encode(sae.Code{}, x), nil }
 
 // NearDense implements query.Source.
-func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter) ([]index.Hit, error) {
+func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter, _ index.Effort) ([]index.Hit, error) {
 	return m.nearest(k, f, func(ord uint32) float64 {
 		dot := 0.0
 		for i, x := range m.vecs[ord] {
@@ -296,6 +296,14 @@ func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter
 		}
 		return dot
 	}), nil
+}
+
+// DenseWay implements query.Source.
+func (m *Memory) DenseWay(int, bool, bool, index.Effort) string {
+	if m.Len() == 1 {
+		return "a scan of 1 vector"
+	}
+	return fmt.Sprintf("a scan of %d vectors", m.Len())
 }
 
 // NearLatent implements query.Source.
