@@ -20,7 +20,7 @@ func testApp(out *bytes.Buffer) *app {
 			}
 			return ""
 		},
-		now:    func() time.Time { return time.Unix(0, 0) },
+		now: func() time.Time { return time.Unix(0, 0) },
 	}
 }
 
