@@ -44,7 +44,11 @@ func TestStepsAreThoseOfTheCPU(t *testing.T) {
 			if cfg.Revive > 0 && revived == 0 {
 				t.Error("nothing was revived")
 			}
-			compareStates(t, b, cpu, 1e-4)
+			tolerance := 1e-4
+			if !fused(t) { // AdamW's first steps have the length of the rate, however small a gradient is, and make much of its rounding
+				tolerance = 1e-3
+			}
+			compareStates(t, b, cpu, tolerance)
 			if f.Damaged() {
 				t.Error("something was written behind a buffer")
 			}
