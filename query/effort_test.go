@@ -13,16 +13,16 @@ import (
 // listener notes how a search by vectors was asked for.
 type listener struct {
 	query.Source
-	how []index.Effort
+	efforts []index.Effort
 }
 
-func (l *listener) NearDense(ctx context.Context, q []float32, k int, f index.Filter, how index.Effort) ([]index.Hit, error) {
-	l.how = append(l.how, how)
-	return l.Source.NearDense(ctx, q, k, f, how)
+func (l *listener) NearDense(ctx context.Context, q []float32, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
+	l.efforts = append(l.efforts, e)
+	return l.Source.NearDense(ctx, q, k, f, e)
 }
 
-func (l *listener) DenseWay(k int, text, narrowed bool, how index.Effort) string {
-	return fmt.Sprintf("a walk for %d of %d rows, text %v, narrowed %v, effort %d", k, l.Len(), text, narrowed, how)
+func (l *listener) DenseWay(k int, text, narrowed bool, e index.Effort) string {
+	return fmt.Sprintf("a walk for %d of %d rows with effort %d, text %v, narrowed %v", k, l.Len(), e, text, narrowed)
 }
 
 // TestEffort: what a query says of exact and effort reaches the index of vectors, and the plan says what the index makes of it.
@@ -32,18 +32,19 @@ func TestEffort(t *testing.T) {
 		want index.Effort
 		plan []string
 	}{
-		{"", index.Auto, []string{"top 10 by score, then id\n", "a walk for 10 of 3 rows, text false, narrowed false, effort 0"}},
-		{"effort 64 top 2", 64, []string{"top 2 by score, then id; effort 64\n", "a walk for 2 of 3 rows, text false, narrowed false, effort 64"}},
+		{"", index.Auto, []string{"top 10 by score, then id\n", "a walk for 10 of 3 rows with effort 0, text false, narrowed false"}},
+		{"effort 64 top 2", 64, []string{"top 2 by score, then id; effort 64\n", "a walk for 2 of 3 rows with effort 64,"}},
+		{"where meta.year > 2000 effort 64", 64, []string{"narrowed true"}},
 		{"exact", index.Exact, []string{"; exact\n", "effort -1"}},
-		{"exact effort 64", index.Exact, []string{"; exact\n", "effort -1"}},
 		{"min score 0.1", index.Exact, []string{"; exact\n", "effort -1"}},
+		{"exact effort 64", index.Exact, []string{"; exact\n", "effort -1"}},
 	} {
 		src := &listener{Source: shore(t)}
 		if _, err := answer(src, "near image a in dense "+c.tail, nil); err != nil {
 			t.Fatal(err)
 		}
-		if len(src.how) != 1 || src.how[0] != c.want {
-			t.Errorf("%q: asked for %d, want %d", c.tail, src.how, c.want)
+		if len(src.efforts) != 1 || src.efforts[0] != c.want {
+			t.Errorf("%q: asked for with %v, want %v", c.tail, src.efforts, c.want)
 		}
 		rows, err := answer(src, "plan near image a in dense "+c.tail, nil)
 		if err != nil {
