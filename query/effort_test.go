@@ -36,6 +36,7 @@ func TestEffort(t *testing.T) {
 		{"effort 64 top 2", 64, []string{"top 2 by score, then id; effort 64\n", "a walk for 2 of 3 rows with effort 64,"}},
 		{"where meta.year > 2000 effort 64", 64, []string{"narrowed true"}},
 		{"exact", index.Exact, []string{"; exact\n", "effort -1"}},
+		{"min score 0.1", index.Exact, []string{"; exact\n", "effort -1"}},
 		{"exact effort 64", index.Exact, []string{"; exact\n", "effort -1"}},
 	} {
 		src := &listener{Source: shore(t)}

@@ -295,7 +295,7 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 			return nil, err
 		}
 	}
-	n.cost = c.nearCost(f, t)
+	n.cost = c.nearCost(n, f)
 	for _, tail := range f.Tails {
 		if tail.Kind == syntax.TailWith && n.dense && t.with.why && !changed {
 			return nil, c.fail(tail.Span, "ask in latent, or explain an image", "nearness of vectors is not made of latents")
@@ -341,14 +341,14 @@ func hasEdits(o *syntax.Operand) bool {
 	return len(o.Edits) > 0 || slices.ContainsFunc(o.Mean, hasEdits)
 }
 
-// nearCost estimates what a search reads: vectors, or as many postings as a code's latents have on average.
-func (c *compiler) nearCost(f *syntax.Find, t tails) string {
+// nearCost estimates what a search reads: what the index of vectors says, or as many postings as a code's latents have on average.
+func (c *compiler) nearCost(n *near, f *syntax.Find) string {
 	if !c.planning {
 		return ""
 	}
-	if c.inDense(f.Near) {
+	if n.dense {
 		text := f.Near.What.Kind == syntax.OperandText && len(f.Near.Steer) == 0
-		return ", " + c.DenseWay(max(t.offset+t.rows(true), 1), text, f.Where != nil, t.looking())
+		return ", " + c.DenseWay(max(n.tails.need(0, n.tails.rows(true)), 1), text, f.Where != nil, n.tails.looking())
 	}
 	m, _ := c.Model()
 	return ", about " + counted(int(int64(c.Len())*int64(m.K)*int64(m.K)/int64(max(m.Latents, 1))), "posting")

@@ -119,10 +119,10 @@ type Source interface {
 	// NearDense returns the k items of f (all, where f is nil) whose vectors have
 	// the largest cosine with q, best first, and every further item that ties
 	// with the k-th. The answer is exact where the effort is index.Exact; otherwise the source may choose to miss
-	// some of them, and never returns fewer than k where there are k.
+	// some of them, and never returns fewer than k where there are k. Scores are exact either way.
 	NearDense(ctx context.Context, q []float32, k int, f index.Filter, e index.Effort) ([]index.Hit, error)
 
-	// NearLatent finds the nearest, exactly, for codes: the cosine of c and the items' codes.
+	// NearLatent is NearDense for codes, always exact: the cosine of c and the items' codes.
 	NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error)
 
 	// TextVector returns the vector of a text. The note, where not empty, is for

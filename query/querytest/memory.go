@@ -306,12 +306,16 @@ func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter
 	}), nil
 }
 
-// DenseWay implements query.Source.
-func (m *Memory) DenseWay(int, bool, bool, index.Effort) string {
+// DenseWay implements query.Catalog. It says what a database of so few items does.
+func (m *Memory) DenseWay(_ int, _, _ bool, e index.Effort) string {
+	scan := fmt.Sprintf("a scan of %d vectors, exact, ", m.Len())
 	if m.Len() == 1 {
-		return "a scan of 1 vector"
+		scan = "a scan of 1 vector, exact, "
 	}
-	return fmt.Sprintf("a scan of %d vectors", m.Len())
+	if e == index.Exact {
+		return scan + "as asked for"
+	}
+	return scan + "as always below 32768"
 }
 
 // NearLatent implements query.Source.
