@@ -10,6 +10,7 @@ import (
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/index/sparse"
 	"github.com/saedb/saedb/internal/dbtest"
+	"github.com/saedb/saedb/query/querytest"
 )
 
 // BenchmarkOverhead compares a whole query of a concept, snapshot and text to rows, with the call of the index alone. See BenchmarkQuery for SAEDB_LARGE.
@@ -33,9 +34,10 @@ func BenchmarkOverhead(b *testing.B) {
 		from int
 	}{{"latent", 1}, {"group", 0}} {
 		word := func(i int) string { return fmt.Sprintf("word%04d", one.from+i%64*8) }
-		b.Run(one.name+"/index", func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
+		b.Run(one.name, func(b *testing.B) {
+			i := 0
+			querytest.Overhead(b, func() {
+				i++
 				concept, _ := src.Concept(word(i))
 				var terms []index.Term
 				for _, w := range concept.Group {
@@ -43,15 +45,11 @@ func BenchmarkOverhead(b *testing.B) {
 				}
 				_, err := sparse.Sum(ctx, src, terms, 10, nil)
 				dbtest.Must(b, err)
-			}
-		})
-		b.Run(one.name+"/query", func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
+			}, func() {
 				for _, err := range d.Query(ctx, "concept = "+word(i)+" top 10", nil) {
 					dbtest.Must(b, err)
 				}
-			}
+			})
 		})
 	}
 }

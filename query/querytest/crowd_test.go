@@ -214,7 +214,11 @@ func (c *crowd) activation(word string, ord uint32) float64 {
 // TestManyRows: where far more rows match than are kept while they come, most of them with equal scores, the answer is that of sorting them all; and so
 // are its pages.
 func TestManyRows(t *testing.T) {
-	c := newCrowd(2*index.BlockRows+5000, 512, 12, true)
+	n := 2*index.BlockRows + 5000
+	if testing.Short() {
+		n = index.BlockRows + 5000
+	}
+	c := newCrowd(n, 512, 12, true)
 	fires := func(words ...string) func(uint32) (float64, bool) {
 		return func(ord uint32) (sum float64, any bool) {
 			for _, w := range words {
