@@ -411,7 +411,7 @@ func (f *rowsFile) way(d *DB, k int, passing uint64, outside func(*hnsw.Index) b
 	case e == index.Exact:
 		return way{why: "exact, as asked for"}
 	case d.opts.GraphFrom < 0 || int(f.Rows) < d.opts.GraphFrom:
-		return way{why: exactBelow(d.opts.GraphFrom)}
+		return way{why: exactOf(d.opts.GraphFrom)}
 	case g == nil:
 		return way{why: "exact, for the graph is still to be made"}
 	}
@@ -424,11 +424,11 @@ func (f *rowsFile) way(d *DB, k int, passing uint64, outside func(*hnsw.Index) b
 	return way{g, max(int(e), 0), p.String()}
 }
 
-func exactBelow(from int) string {
+func exactOf(from int) string {
 	if from < 0 {
 		return "exact, for graphs are switched off"
 	}
-	return fmt.Sprintf("exact, as always below %d", from)
+	return "exact: they are few"
 }
 
 // DenseWay says how NearDense would answer, and why.
@@ -443,7 +443,7 @@ func (s *source) DenseWay(k int, text, narrowed bool, e index.Effort) string {
 		if n >= s.d.opts.GraphFrom && s.d.opts.GraphFrom > 0 {
 			return scan + "exact, for the graph is still to be made"
 		}
-		return scan + exactBelow(s.d.opts.GraphFrom)
+		return scan + exactOf(s.d.opts.GraphFrom)
 	}
 	var w way
 	err := f.use(func() error {

@@ -299,11 +299,11 @@ func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter
 }
 
 // DenseWay implements query.Source.
-func (m *Memory) DenseWay(int, bool, bool, index.Effort) string {
-	if m.Len() == 1 {
-		return "a scan of 1 vector"
+func (m *Memory) DenseWay(_ int, _, _ bool, e index.Effort) string {
+	if e == index.Exact {
+		return fmt.Sprintf("a scan of %d vectors, exact, as asked for", m.Len())
 	}
-	return fmt.Sprintf("a scan of %d vectors", m.Len())
+	return fmt.Sprintf("a scan of %d vectors, exact: they are few", m.Len())
 }
 
 // NearLatent implements query.Source.
