@@ -182,60 +182,92 @@ type writer struct {
 	r *kv.Snapshot
 	b *kv.Batch
 	heading
-	lists  map[list][]change      // changes of posting blocks, gathered so that each block is merged once
+	lists  map[list][]change      // changes of posting blocks, gathered so that each block is merged once; nil for none
 	left   map[list][]byte        // rows that leave posting blocks of formats 1 and 2, likewise
 	counts map[fieldType]int64    // changes of the field catalogue, likewise
 	sums   map[uint32]kv.RangeSum // changes of range sums, likewise
 	filling
 }
 
-// update runs f as the only writer and commits what f put into the batch; nothing is written if f fails.
+// update runs f as the only writer and commits what f put into the batch; nothing is written if f fails. It returns when the changes
+// are on disk, and gives the turn to the next writer before that, as soon as they are visible.
 func (d *DB) update(ctx context.Context, f func(*writer) error) error {
-	wait, err := d.apply(ctx, f)
-	if err != nil {
+	w, err := d.change(ctx, f)
+	if err != nil || w == nil {
 		return err
 	}
-	return wait()
+	return w.start(func(error) {})()
 }
 
 // apply is update up to where the changes are visible; wait, which is not nil without an error, returns when they are on
 // disk. Each apply needs one wait. What is applied later is not on disk before.
 func (d *DB) apply(ctx context.Context, f func(*writer) error) (wait func() error, err error) {
+	w, err := d.change(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	if w == nil {
+		return func() error { return nil }, nil
+	}
+	visible := make(chan error, 1)
+	wait = w.start(func(err error) { visible <- err })
+	select {
+	case err = <-visible:
+	case <-d.store.Failed():
+		err = d.store.Err()
+	}
+	if err != nil {
+		_ = wait() // says the same
+		return nil, err
+	}
+	return wait, nil
+}
+
+// change takes the writer's turn and runs f. The writer it returns still has the turn, and something to commit. There is none, and the
+// turn is over, if f fails or changes nothing.
+func (d *DB) change(ctx context.Context, f func(*writer) error) (*writer, error) {
 	if d.opts.ReadOnly {
 		return nil, ErrReadOnly
 	}
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-d.store.Failed(): // the turn may never end
+		return nil, d.store.Err()
 	case <-d.write:
-		defer func() { d.write <- struct{}{} }()
 	}
+	w, err := d.draft(ctx, f)
+	if w == nil {
+		d.write <- struct{}{}
+	}
+	return w, err
+}
+
+// draft is change within the turn.
+func (d *DB) draft(ctx context.Context, f func(*writer) error) (*writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r, err := d.store.Snapshot()
+	r, err := d.store.Present()
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
 	w := &writer{
 		d: d, r: r, b: d.store.Batch(), heading: *d.now.heading.Load(),
-		lists: map[list][]change{}, left: map[list][]byte{}, counts: map[fieldType]int64{}, sums: map[uint32]kv.RangeSum{},
+		counts: map[fieldType]int64{}, sums: map[uint32]kv.RangeSum{},
 	}
 	if w.format < kv.Format && !w.weighed {
-		if w.weighed, err = noPostings(r); err != nil {
-			w.b.Close()
-			return nil, err
-		}
+		w.weighed, err = noPostings(r)
 	}
-	if err := f(w); err != nil {
+	if err == nil {
+		err = f(w)
+	}
+	if err == nil {
+		w.merge()
+	}
+	if err != nil || w.b.Empty() {
 		w.b.Close()
 		return nil, err
-	}
-	w.merge()
-	if w.b.Empty() {
-		w.b.Close()
-		return func() error { return nil }, nil
 	}
 	if w.format < kv.Format {
 		w.format = kv.Format
@@ -246,17 +278,26 @@ func (d *DB) apply(ctx context.Context, f func(*writer) error) (wait func() erro
 	}
 	w.state.Seq++
 	w.b.Set(kv.KeyState(), kv.AppendState(nil, w.state))
+	return w, nil
+}
+
+// start commits the batch. The turn ends when its changes are visible, or never will be; visible is called right after that. The function
+// it returns, to be called once, waits until they are on disk. Where the store fails meanwhile, the turn may not end: nobody writes any more.
+func (w *writer) start(visible func(error)) func() error {
+	d := w.d
 	d.now.turn.Add(1) // if the commit fails it stays odd: so has the store
-	if err := w.b.Apply(); err != nil {
-		w.b.Close()
-		return nil, err
-	}
-	d.now.set(w.heading)
-	d.now.turn.Add(1)
+	wait := w.b.Start(func(err error) {
+		if err == nil {
+			d.now.set(w.heading)
+			d.now.turn.Add(1)
+		}
+		d.write <- struct{}{}
+		visible(err)
+	})
 	return func() error {
 		defer w.b.Close()
-		return w.b.Wait()
-	}, nil
+		return wait()
+	}
 }
 
 // merge puts what was gathered into the batch.

@@ -110,7 +110,7 @@ func (w *writer) encodeFresh(ctx context.Context, rows []encodeRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	all, err := modelRecords(w.r)
+	all, err := w.models(ctx)
 	if err != nil {
 		return err
 	}
@@ -136,11 +136,22 @@ func (w *writer) encodeFresh(ctx context.Context, rows []encodeRow) error {
 
 // encoder returns a model's encoder by way of the database's memo, so that a writer does not read and prepare it again for each batch.
 func (w *writer) encoder(ctx context.Context, rec modelRecord) (*sae.Encoder, error) {
+	return loadEncoder(ctx, w.naming(), w.r, rec)
+}
+
+type modelsKey struct{}
+
+// models returns all models, likewise: a cursor takes longer than all other reads of a put. For writers that have not changed them.
+func (w *writer) models(ctx context.Context) ([]modelRecord, error) {
+	return derive(ctx, w.naming(), modelsKey{}, func() ([]modelRecord, error) { return modelRecords(w.r) })
+}
+
+// naming returns the database's memo of models, names and vocabulary.
+func (w *writer) naming() (naming *memo) {
 	w.d.mu.Lock()
-	var naming *memo
+	defer w.d.mu.Unlock()
 	w.d.naming, naming = w.d.naming.at(w.state.Rev)
-	w.d.mu.Unlock()
-	return loadEncoder(ctx, naming, w.r, rec)
+	return naming
 }
 
 // forgetCodes removes the row's codes by every model.

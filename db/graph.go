@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -428,7 +427,7 @@ func exactOf(from int) string {
 	if from < 0 {
 		return "exact, for graphs are switched off"
 	}
-	return "exact: they are few"
+	return fmt.Sprintf("exact, as always below %d", from)
 }
 
 // DenseWay says how NearDense would answer, and why.
@@ -436,6 +435,9 @@ func (s *source) DenseWay(k int, text, narrowed bool, e index.Effort) string {
 	n := s.Len()
 	f := s.d.rows.Load()
 	scan := fmt.Sprintf("a scan of %d vectors, ", n)
+	if n == 1 {
+		scan = "a scan of 1 vector, "
+	}
 	if f == nil || f.fits(s.r, s.state) != nil {
 		if e == index.Exact {
 			return scan + "exact, as asked for"
@@ -458,6 +460,3 @@ func (s *source) DenseWay(k int, text, narrowed bool, e index.Effort) string {
 	}
 	return "a " + w.why
 }
-
-// sideStamp returns the stamp in the name of a derived file.
-func sideStamp(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }

@@ -36,6 +36,9 @@ type change struct {
 
 // post moves a row from the posting blocks of old's latents to those of c's.
 func (w *writer) post(model, ord uint32, old, c sae.Code) {
+	if w.lists == nil {
+		w.lists, w.left = map[list][]change{}, map[list][]byte{}
+	}
 	for len(old.Latents) > 0 || len(c.Latents) > 0 {
 		l := list{model: model, block: ord / kv.BlockRows}
 		ch := change{row: uint16(ord % kv.BlockRows)}

@@ -32,6 +32,23 @@ func (r *Result) add(s Result) {
 // the same batch. On an error nothing is stored.
 // Errors: ErrItem, ErrVector, ErrDim, ErrSpace name the item and what is wrong with it.
 func (d *DB) Put(ctx context.Context, items ...Item) (Result, error) {
+	rows, err := prepareLast(items)
+	if err != nil {
+		return Result{}, err
+	}
+	var res Result
+	err = d.update(ctx, func(w *writer) (err error) {
+		res, err = w.put(ctx, rows)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return res, nil
+}
+
+// prepareLast prepares items; of two with one id the last.
+func prepareLast(items []Item) ([]row, error) {
 	last := make(map[string]int, len(items))
 	for i, it := range items {
 		last[it.ID] = i
@@ -43,18 +60,11 @@ func (d *DB) Put(ctx context.Context, items ...Item) (Result, error) {
 		}
 		r, err := prepare(it)
 		if err != nil {
-			return Result{}, err
+			return nil, err
 		}
 		rows = append(rows, r)
 	}
-	res, wait, err := d.putRows(ctx, rows)
-	if err == nil {
-		err = wait()
-	}
-	if err != nil {
-		return Result{}, err
-	}
-	return res, nil
+	return rows, nil
 }
 
 // putRows makes rows with different ids visible in one atomic batch; wait returns when they are on disk.
@@ -158,21 +168,22 @@ func (w *writer) find(rows []row) (ords []int64, added int, err error) {
 // filling is the blocks of vectors that the new rows of a put fill from end to end.
 type filling struct {
 	from, to uint32 // ordinals
-	value    []byte // of the block that is being filled
+	value    []byte // of the block that is being filled, or of the vector that is in none
 }
 
 // fill says how many new rows follow: those that make whole blocks go into them.
 func (w *writer) fill(added int) {
 	rows := uint64(kv.VectorRows(int(w.state.Dim)))
 	next := uint64(w.state.Next)
-	w.filling = filling{from: uint32((next + rows - 1) / rows * rows), to: uint32((next + uint64(added)) / rows * rows)}
+	w.filling.from, w.filling.to = uint32((next+rows-1)/rows*rows), uint32((next+uint64(added))/rows*rows)
 }
 
 // addVector writes the vector of a new row, and reports whether it is in a block.
 func (w *writer) addVector(ord uint32, x []float32) (inBlock bool) {
 	f := &w.filling
 	if ord < f.from || ord >= f.to {
-		w.keep(ord, kv.KeyVector(ord), nil, kv.AppendVector(nil, x))
+		f.value = kv.AppendVector(f.value[:0], x)
+		w.keep(ord, kv.KeyVector(ord), nil, f.value)
 		return false
 	}
 	rows := kv.VectorRows(int(w.state.Dim))

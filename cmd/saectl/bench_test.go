@@ -104,7 +104,6 @@ func TestBenchTrain(t *testing.T) {
 	}
 	refuse(t, "--vectors", "bench", "train")
 	refuse(t, "jumprelu", "bench", "train", "--vectors", x, "--variant", "jumprelu")
-	refuse(t, "CUDA", "bench", "train", "--vectors", x, "--backend", "cuda")
 }
 
 // The parity file replays to its own losses, and the dump holds what was compared.

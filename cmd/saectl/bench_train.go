@@ -43,7 +43,7 @@ losses, their largest relative difference and that of the final weights.`,
 				}
 				return a.printBench(r)
 			}
-			r, err := b.run(func() error { return cmd.Context().Err() })
+			r, err := b.run(a, func() error { return cmd.Context().Err() })
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ losses, their largest relative difference and that of the final weights.`,
 	f.StringVar(&b.dump, "dump", "", "with --golden: write the final W_enc, b_enc, W_dec, b_dec here")
 	f.StringVar(&b.preset, "preset", "default", "settings that the other flags change")
 	f.StringVar(&b.variant, "variant", "topk", "kind of autoencoder: topk, batchtopk, nested, matryoshka or relu")
-	f.StringVar(&b.backend, "backend", "cpu", "what runs the steps: cpu")
+	f.StringVar(&b.backend, "backend", "cpu", "what runs the steps: auto, cpu or cuda")
 	f.IntVar(&b.latents, "latents", 4096, "number of latents")
 	f.IntVar(&b.k, "k", 32, "active latents of a code")
 	f.IntVar(&b.batch, "batch", 128, "rows of a step")
@@ -78,15 +78,15 @@ type trainResult struct {
 
 // run measures steps on batches drawn at random. The first steps, up to three,
 // find memory cold and are measured all the same: the median does not see them.
-func (b *benchTrain) run(interrupted func() error) (*trainResult, error) {
+func (b *benchTrain) run(a *app, interrupted func() error) (*trainResult, error) {
 	if b.vectors == "" {
 		return nil, hint(errors.New("nothing to measure on"), "give --vectors x.npy, or --golden FILE")
 	}
 	if err := checkVariant(b.variant); err != nil {
 		return nil, err
 	}
-	if b.backend != "cpu" {
-		return nil, errBackend(b.backend)
+	if err := checkBackend(b.backend); err != nil {
+		return nil, err
 	}
 	rows, err := readUnit(b.vectors)
 	if err != nil {
@@ -111,7 +111,7 @@ func (b *benchTrain) run(interrupted func() error) (*trainResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend, err := train.CPU(cfg, init)
+	backend, chosen, err := a.newBackend(b.backend, cfg, init)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (b *benchTrain) run(interrupted func() error) (*trainResult, error) {
 	wall := series.wall(1)
 	return &trainResult{
 		CPU: series.cpu(1), Wall: wall, Rate: float64(cfg.Batch) * 1000 / wall.Median, Losses: losses, Machine: thisMachine(),
-		Settings: map[string]any{"preset": b.preset, "variant": b.variant, "backend": b.backend, "latents": cfg.Latents, "k": cfg.K,
+		Settings: map[string]any{"preset": b.preset, "variant": b.variant, "backend": chosen, "latents": cfg.Latents, "k": cfg.K,
 			"batch": cfg.Batch, "steps": b.steps, "threads": cfg.Threads, "seed": b.seed, "width": rows.Cols, "rows": rows.Rows, "lr": cfg.LR},
 	}, nil
 }

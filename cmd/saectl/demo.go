@@ -254,7 +254,7 @@ func (t *tour) vocabulary(ctx context.Context) (int, error) {
 
 func (t *tour) train(ctx context.Context) error {
 	o := trainOptions{checkpoint: 20 * time.Second}
-	o.preset, o.variant, o.backend, o.seed, o.set = "demo", "topk", "auto", 1, func(string) bool { return false }
+	o.preset, o.variant, o.backend, o.seed, o.set = "demo", "topk", backendCPU, 1, func(string) bool { return false }
 	out, err := trainSAE(ctx, t.a, t.d, o)
 	if err != nil {
 		return err

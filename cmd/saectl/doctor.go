@@ -13,6 +13,7 @@ import (
 	"github.com/saedb/saedb/clip"
 	"github.com/saedb/saedb/clip/setup"
 	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/sae/cuda"
 )
 
 // finding is one thing that doctor looked at.
@@ -35,8 +36,8 @@ func newDoctorCmd(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what is present, what is missing, what to do",
 		Long: `doctor looks at what encoding needs (this program, ONNX Runtime, the model), tries
-it, and looks at the database, if there is one, and whether its vectors are this
-model's. It changes nothing. Exit status: 0 all is well, 1 something is missing,
+it, looks at the GPU that may train, and at the database, if there is one, and
+whether its vectors are this model's. It changes nothing. Exit status: 0 all is well, 1 something is missing,
 2 something is broken.`,
 		Args: wantArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,6 +54,7 @@ func runDoctor(ctx context.Context, a *app, o encoderFlags) error {
 	x.runtime(ctx)
 	x.model(ctx)
 	x.sources(ctx)
+	x.gpu()
 	x.database(ctx)
 
 	p := a.printer(column{Name: "part"}, column{Name: "state"}, column{Name: "about"})
@@ -207,6 +209,25 @@ func (x *examination) lacking() bool {
 		}
 	}
 	return false
+}
+
+// gpu looks at the device that may train, and tries it. None is no fault: the CPU does the same.
+func (x *examination) gpu() {
+	const part = "GPU"
+	o := cuda.Options{Driver: x.a.getenv(cudaEnv)}
+	d, err := cuda.Probe(o)
+	if errors.Is(err, cuda.ErrAbsent) {
+		x.found(part, "training runs on the CPU: %v", err)
+		return
+	}
+	if err == nil {
+		err = cuda.SelfTest(o)
+	}
+	if err != nil {
+		x.fault(part, isBroken, hint(err, "training works with --backend cpu"))
+		return
+	}
+	x.found(part, "%s; passes the self-test", d)
 }
 
 // database looks at the database, if one is there; none is no fault.

@@ -2,18 +2,25 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
+	"os"
 	"testing"
 	"time"
 )
 
-// testApp is an app without a process around it; both streams end in one buffer.
+// testApp is an app without a process around it; both streams end in one buffer. It sees no GPU but the one that a test sets.
 func testApp(out *bytes.Buffer) *app {
 	return &app{
 		stdin: bytes.NewReader(nil), stdout: out, stderr: out,
-		getenv: func(string) string { return "" },
-		now:    func() time.Time { return time.Unix(0, 0) },
+		getenv: func(name string) string {
+			if name == cudaEnv {
+				return cmp.Or(os.Getenv(cudaEnv), "no-driver.so")
+			}
+			return ""
+		},
+		now: func() time.Time { return time.Unix(0, 0) },
 	}
 }
 

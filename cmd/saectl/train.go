@@ -352,7 +352,7 @@ func (j *trainJob) train(ctx context.Context, data train.Dataset) (*sae.Model, e
 	if err != nil {
 		return nil, err
 	}
-	backend, err := train.CPU(j.cfg, init)
+	backend, _, err := j.a.newBackend(j.opts.backend, j.cfg, init)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func (f *trainFlags) register(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.lr, "lr", 0, "learning rate at the first step (default: the preset's)")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of weights, order of rows and holdout")
 	flags.IntVar(&f.threads, "threads", 0, "goroutines; the result does not depend on it (default: one for each processor)")
-	flags.StringVar(&f.backend, "backend", "auto", "what runs the steps: auto, cpu or cuda")
+	flags.StringVar(&f.backend, "backend", "auto", "what runs the steps: auto (the GPU where there is one that can), cpu or cuda")
 	f.set = flags.Changed
 }
 
@@ -95,8 +95,8 @@ func (f *trainFlags) resolve(rows int) (cfg train.Config, notes []string, err er
 	if err := checkVariant(f.variant); err != nil {
 		return cfg, nil, err
 	}
-	if f.backend != "auto" && f.backend != "cpu" {
-		return cfg, nil, errBackend(f.backend)
+	if err := checkBackend(f.backend); err != nil {
+		return cfg, nil, err
 	}
 	if cfg, err = train.Preset(f.preset); err != nil {
 		return cfg, nil, hint(fmt.Errorf("unknown preset %q", f.preset), "presets are default, seed and demo")
@@ -208,14 +208,6 @@ func checkVariant(name string) error {
 		return hint(fmt.Errorf("the variant %q is not trained by this version", name), "%s", cure)
 	}
 	return hint(fmt.Errorf("unknown variant %q", name), "%s", cure)
-}
-
-// errBackend says why a backend cannot run the steps.
-func errBackend(name string) error {
-	if name == "cuda" {
-		return hint(errors.New("this version has no CUDA backend"), "use --backend cpu; auto picks it by itself")
-	}
-	return hint(fmt.Errorf("unknown backend %q", name), "backends are auto, cpu and cuda")
 }
 
 // threads is the number of goroutines that --threads asks for.

@@ -51,7 +51,6 @@ func TestTrainFlags(t *testing.T) {
 		{"--levels 4,8", 5000, "--levels and --level-weights are for several k at once"},
 		{"--noise -1", 5000, "noise is -1"},
 		{"--encoder-decay 1000", 5000, "encoder decay is 1000"},
-		{"--backend cuda", 5000, "no CUDA backend"},
 		{"--backend tpu", 5000, "unknown backend"},
 		{"--epochs 0", 5000, "--epochs is 0"},
 		{"--batch -1", 5000, "--batch is -1"},

@@ -69,6 +69,9 @@ func (f *fence) file(name string, file vfs.File, err error) (vfs.File, error) {
 func (f *fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f.pass()
 	file, err := f.FS.Create(name, c)
+	if err == nil && isLog(name) {
+		file = &logFile{File: file}
+	}
 	return f.file(name, file, f.after("create", name, err))
 }
 
@@ -81,6 +84,9 @@ func (f *fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.
 func (f *fence) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f.pass()
 	file, err := f.FS.ReuseForWrite(oldname, newname, c)
+	if err == nil && isLog(newname) {
+		file = reusedLog(file)
+	}
 	return f.file(newname, file, f.after("rename to", newname, err))
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -37,13 +38,13 @@ type Store struct {
 	db       *pebble.DB
 	fence    *fence
 	guard    *guard
+	wrote    atomic.Bool // something was committed
 
 	mu     sync.Mutex
 	idle   *sync.Cond             // on mu: calls became 0
 	calls  int                    // calls in flight and open cursors
 	snaps  map[*Snapshot]struct{} // open snapshots, closed by Close at the latest
 	closed bool                   // set first thing by Close: no new calls
-	wrote  bool                   // something was committed
 }
 
 // Open opens the database in dir. fresh reports that it holds no key at all: it was made just now, or by a process
@@ -64,6 +65,7 @@ func Open(dir string, o Options) (s *Store, fresh bool, err error) {
 	f := &fence{FS: po.FS}
 	g := newGuard(dir, log, f)
 	po.FS, po.Logger, po.Merger, po.ReadOnly = f, g, merger(), o.ReadOnly
+	po.Experimental.CompactionScheduler = newScheduler(g.failed)
 	po.DisableTableStats = o.ReadOnly // they are for compactions; a damaged table would fail a store that only saves what it can
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: g.background,
@@ -240,6 +242,9 @@ func (s *Store) empty() (bool, error) {
 	return true, nil
 }
 
+// Failed returns a channel that is closed when the store fails.
+func (s *Store) Failed() <-chan struct{} { return s.guard.failed }
+
 // Err returns ErrFailed with its cause if the store has failed, ErrClosed if it is closed, else nil.
 func (s *Store) Err() error {
 	if err := s.guard.err(); err != nil {
@@ -292,9 +297,9 @@ func (s *Store) Close() error {
 	err := s.guard.run(func() error {
 		var err error
 		for snap := range snaps {
-			err = errors.Join(err, snap.p.Close())
+			err = errors.Join(err, snap.kept.Close())
 		}
-		if s.wrote { // else the next Open has to replay the log, each time if it is read-only
+		if s.wrote.Load() { // else the next Open has to replay the log, each time if it is read-only
 			err = errors.Join(err, s.db.Flush())
 		}
 		return errors.Join(err, s.db.Close())
@@ -303,6 +308,7 @@ func (s *Store) Close() error {
 		s.guard.fail(err)
 		err = errors.Join(fmt.Errorf("close %s: %w", s.dir, err), s.fence.release())
 	}
+	s.guard.end()
 	return err
 }
 
@@ -356,27 +362,34 @@ func (b *Batch) Empty() bool { return b.b.Empty() }
 
 // Commit makes the batch's changes visible, all at once, and returns after they are on disk. Without an error they
 // survive a crash; after ErrFailed they may or may not be there when the database is opened again.
-func (b *Batch) Commit() error {
-	if err := b.Apply(); err != nil {
-		return err
-	}
-	return b.Wait()
-}
+func (b *Batch) Commit() error { return b.Start(func(error) {})() }
 
-// Apply is Commit's first half: the changes are visible, and will be on disk before those of any later batch. Wait is
-// the second.
-func (b *Batch) Apply() error {
-	if b.s.readOnly {
-		return ErrReadOnly
+// Start is Commit's first half; wait is the second, to be called once. visible is called once, on any goroutine: without an error when
+// the changes are visible and sure to be on disk before those of any batch that is started later, with one when they will never be.
+// Of a store that fails meanwhile it may never be called.
+func (b *Batch) Start(visible func(error)) (wait func() error) {
+	err := error(ErrReadOnly)
+	if !b.s.readOnly {
+		err = b.s.enter()
 	}
-	b.s.mu.Lock()
-	b.s.wrote = true
-	b.s.mu.Unlock()
-	return b.s.use(func() error { return b.s.db.ApplyNoSyncWait(b.b, pebble.Sync) })
+	if err != nil {
+		visible(err)
+		return func() error { return err }
+	}
+	b.s.wrote.Store(true)
+	done := b.s.guard.start(func() error {
+		err := b.s.db.ApplyNoSyncWait(b.b, pebble.Sync)
+		visible(err)
+		if err != nil {
+			return err
+		}
+		return b.b.SyncWait()
+	})
+	return func() error {
+		defer b.s.leave()
+		return done()
+	}
 }
-
-// Wait returns after the changes of an applied batch are on disk.
-func (b *Batch) Wait() error { return b.s.use(b.b.SyncWait) }
 
 // Close frees the batch. A failed store's batches are left to the garbage collector: Pebble may still hold them.
 func (b *Batch) Close() {
@@ -387,8 +400,9 @@ func (b *Batch) Close() {
 
 // Snapshot reads one state of the store. Close it: it keeps old data on disk.
 type Snapshot struct {
-	s *Store
-	p *pebble.Snapshot
+	s    *Store
+	p    pebble.Reader
+	kept *pebble.Snapshot // p, nil if that is the store as it is
 }
 
 // Snapshot returns the store as it is now.
@@ -401,16 +415,25 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 	if err := s.guard.run(func() error { p = s.db.NewSnapshot(); return nil }); err != nil {
 		return nil, err
 	}
-	snap := &Snapshot{s: s, p: p}
+	snap := &Snapshot{s: s, p: p, kept: p}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.snaps[snap] = struct{}{}
 	return snap, nil
 }
 
+// Present is Snapshot for the only one who writes, until he does: no state of the store is kept, and there is nothing to free.
+// A snapshot of Pebble's has it look for compactions when it is closed, which takes longer than a small batch.
+func (s *Store) Present() (*Snapshot, error) {
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	return &Snapshot{s: s, p: s.db}, nil
+}
+
 // Close frees the snapshot; later calls, and calls after the store's Close, do nothing.
 func (r *Snapshot) Close() {
-	if r.s.enter() != nil {
+	if r.kept == nil || r.s.enter() != nil {
 		return
 	}
 	defer r.s.leave()
@@ -419,7 +442,7 @@ func (r *Snapshot) Close() {
 	delete(r.s.snaps, r)
 	r.s.mu.Unlock()
 	if open {
-		_ = r.s.guard.run(r.p.Close)
+		_ = r.s.guard.run(r.kept.Close)
 	}
 }
 

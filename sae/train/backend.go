@@ -16,7 +16,7 @@ type Backend interface {
 	// the model as it was before the step.
 	Step(batch []float32, lr float64) (StepResult, error)
 	// Model returns a copy of the model as it is now.
-	Model() *sae.Model
+	Model() (*sae.Model, error)
 	// State returns a copy of everything a later Restore needs to continue exactly:
 	// parameters, optimiser moments, counters.
 	State() (*safetensors.File, error)

@@ -99,7 +99,11 @@ func (p *position) restore(r io.Reader, cfg Config, b Backend) error {
 	if err := b.Restore(state); err != nil {
 		return fmt.Errorf("train: read checkpoint: %w: %w", ErrCheckpoint, err)
 	}
-	if err := was.Watched.load(state, b.Model()); err != nil {
+	model, err := b.Model()
+	if err != nil {
+		return err
+	}
+	if err := was.Watched.load(state, model); err != nil {
 		return fmt.Errorf("train: read checkpoint: %w: %w", ErrCheckpoint, err)
 	}
 	*p = was

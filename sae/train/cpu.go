@@ -563,10 +563,10 @@ func (b *cpu) countIdle(w *worker, lo, hi int) {
 }
 
 // Model returns a copy of the model as it is now.
-func (b *cpu) Model() *sae.Model {
+func (b *cpu) Model() (*sae.Model, error) {
 	m := b.model.Clone()
 	b.finish(m)
-	return m
+	return m, nil
 }
 
 // Close has nothing to free.

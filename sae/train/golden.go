@@ -59,7 +59,10 @@ func golden(f *safetensors.File, threads int) (rep GoldenReport, err error) {
 		rep.Losses = append(rep.Losses, res.Loss)
 		rep.MaxRelLoss = max(rep.MaxRelLoss, math.Abs(res.Loss-want[s])/math.Abs(want[s]))
 	}
-	end := b.Model()
+	end, err := b.Model()
+	if err != nil {
+		return rep, err
+	}
 	rep.Final = &safetensors.File{}
 	rep.Final.PutF32("W_enc", end.Wenc, end.M, end.D)
 	rep.Final.PutF32("W_dec", end.Wdec, end.M, end.D)

@@ -14,27 +14,31 @@ const revivePerStep = 8
 // revive gives dead latents a new start and returns how many. The latents longest
 // silent come first, the rows with the largest residual first.
 func (b *cpu) revive() int {
-	limit := int64(b.cfg.Revive * float64(b.epoch))
-	var dead []int
-	for l, idle := range b.idle {
-		if idle > limit {
-			dead = append(dead, l)
+	dead, rows := newStarts(b.idle, b.loss, int64(b.cfg.Revive*float64(b.epoch)))
+	for i, l := range dead {
+		b.point(l, rows[i])
+	}
+	return len(dead)
+}
+
+// newStarts pairs latents silent for more than limit steps with rows of large loss.
+func newStarts(idle []int64, loss []float64, limit int64) (latents, rows []int) {
+	for l, silent := range idle {
+		if silent > limit {
+			latents = append(latents, l)
 		}
 	}
-	if len(dead) == 0 {
-		return 0
+	if len(latents) == 0 {
+		return nil, nil
 	}
-	slices.SortStableFunc(dead, func(x, y int) int { return cmp.Compare(b.idle[y], b.idle[x]) })
-	rows := make([]int, len(b.loss))
+	slices.SortStableFunc(latents, func(x, y int) int { return cmp.Compare(idle[y], idle[x]) })
+	rows = make([]int, len(loss))
 	for i := range rows {
 		rows[i] = i
 	}
-	slices.SortStableFunc(rows, func(x, y int) int { return cmp.Compare(b.loss[y], b.loss[x]) })
-	n := min(len(dead), revivePerStep, len(rows)/4)
-	for i := range n {
-		b.point(dead[i], rows[i])
-	}
-	return n
+	slices.SortStableFunc(rows, func(x, y int) int { return cmp.Compare(loss[y], loss[x]) })
+	n := min(len(latents), revivePerStep, len(rows)/4)
+	return latents[:n], rows[:n]
 }
 
 // point makes the residual of a row the direction of a latent and forgets what the

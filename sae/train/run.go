@@ -68,7 +68,10 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 	if n == 0 {
 		return nil, errors.New("train: no rows to train on")
 	}
-	model := b.Model()
+	model, err := b.Model()
+	if err != nil {
+		return nil, err
+	}
 	model.Wenc, model.Wdec, model.Benc = nil, nil, nil // what remains says how rows are standardised
 	if data.Dim() != model.D {
 		return nil, fmt.Errorf("train: rows of width %d for a model of width %d", data.Dim(), model.D)
@@ -125,7 +128,11 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 		place.average(res.FVU, perEpoch)
 		held, enough := 0.0, false
 		if at == perEpoch-1 && o.watch != nil && o.watch.Len() > 0 {
-			enough = place.Watched.look(cfg, o.watch, b.Model(), epoch+1)
+			now, err := b.Model()
+			if err != nil {
+				return nil, err
+			}
+			enough = place.Watched.look(cfg, o.watch, now, epoch+1)
 			held = place.Watched.FVU
 		}
 		if o.onStep != nil {
@@ -147,7 +154,10 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 			}
 		}
 	}
-	model = place.Watched.result(b.Model())
+	if model, err = b.Model(); err != nil {
+		return nil, err
+	}
+	model = place.Watched.result(model)
 	return model, model.Validate()
 }
 

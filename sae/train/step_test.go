@@ -34,6 +34,16 @@ func begin(t *testing.T, cfg Config) (Rows, *sae.Model, Backend) {
 	return data, m, b
 }
 
+// modelOf is the model of a backend.
+func modelOf(t *testing.T, b Backend) *sae.Model {
+	t.Helper()
+	m, err := b.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // variants are configurations that together have every part of the step take place.
 func variants() map[string]Config {
 	unit := small()
@@ -82,7 +92,7 @@ func TestStepAgreesWithItsTwin(t *testing.T) {
 					t.Fatalf("seed %d, step %d: loss %v, its twin says %v", cfg.Seed, s, res.Loss, want)
 				}
 			}
-			got := b.Model()
+			got := modelOf(t, b)
 			if want := ref.threshold; cfg.Variant == batchTopK && (want == 0 || math.Abs(float64(got.Threshold)-want) > 1e-5) {
 				t.Errorf("seed %d: the threshold is %v, its twin says %v", cfg.Seed, got.Threshold, want)
 			}
@@ -136,7 +146,7 @@ func TestStepDoesNotDependOnThreads(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got := b.Model().Digest()
+			got := modelOf(t, b).Digest()
 			if threads == 1 {
 				want = got
 			}
@@ -230,7 +240,7 @@ func TestScreenedStepsHaveTheSameBits(t *testing.T) {
 					screened++
 				}
 			}
-			return b.Model().Digest(), screened
+			return modelOf(t, b).Digest(), screened
 		}
 		want, none := run(1, false)
 		for threads := 1; threads <= 3; threads++ {
@@ -253,7 +263,7 @@ func TestStepRefusesALossThatIsNoNumber(t *testing.T) {
 			if _, err := b.Step(good, cfg.LR); err != nil {
 				t.Fatal(err)
 			}
-			before := b.Model().Digest()
+			before := modelOf(t, b).Digest()
 			x := slices.Clone(good)
 			x[29*40+17] = float32(bad)
 			_, err := b.Step(x, cfg.LR)
@@ -261,7 +271,7 @@ func TestStepRefusesALossThatIsNoNumber(t *testing.T) {
 			if !errors.Is(err, ErrLoss) || !errors.As(err, &row) || row.Row != 29 || row.Column != 17 {
 				t.Errorf("%s: a batch with %v in row 29 gave the error %v, want ErrLoss and that row", name, bad, err)
 			}
-			if b.Model().Digest() != before {
+			if modelOf(t, b).Digest() != before {
 				t.Errorf("%s: the refused step moved the weights", name)
 			}
 			// Nothing of the refused batch is left behind.
@@ -271,7 +281,7 @@ func TestStepRefusesALossThatIsNoNumber(t *testing.T) {
 					break
 				}
 			}
-			if _, e := other.Step(good, cfg.LR); err != nil || e != nil || other.Model().Digest() != b.Model().Digest() {
+			if _, e := other.Step(good, cfg.LR); err != nil || e != nil || modelOf(t, other).Digest() != modelOf(t, b).Digest() {
 				t.Errorf("%s: after the refused step others come out different (%v)", name, err)
 			}
 		}
@@ -344,7 +354,7 @@ func TestReviveGivesDeadLatentsADirection(t *testing.T) {
 	if revived == 0 {
 		t.Fatalf("seed %d: nothing was revived", cfg.Seed)
 	}
-	if before, after := dead(m), dead(b.Model()); after >= before {
+	if before, after := dead(m), dead(modelOf(t, b)); after >= before {
 		t.Errorf("seed %d: %d latents dead at first, %d after reviving %d", cfg.Seed, before, after, revived)
 	}
 }

@@ -1,0 +1,67 @@
+//go:build linux && (amd64 || arm64) && !nogpu
+
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/saedb/saedb/internal/cudadrv/fake"
+)
+
+// TestTrainOnFakeGPU goes the whole way of a machine with a GPU, on the driver that runs kernels on the processor.
+func TestTrainOnFakeGPU(t *testing.T) {
+	path, err := fake.Build(t.TempDir(), os.DirFS("../../sae/cuda/kernel"))
+	if errors.Is(err, fake.ErrNoCompiler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fake.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(cudaEnv, path)
+
+	stdout, _, _ := call(t, "doctor", "--format", "jsonl")
+	if !strings.Contains(stdout, "Fake Device, 1.0 of 1.0 GiB free, compute capability 8.0, driver of CUDA 12.4; passes the self-test") {
+		t.Errorf("doctor says %s", stdout)
+	}
+	x, _ := writeVectors(t, "x.npy", 40, 8, 1)
+	args := []string{"--vectors", x, "--latents", "32", "--k", "3", "--batch", "16", "--steps", "5"}
+	losses := map[string][]float64{}
+	for _, backend := range []string{"cpu", "cuda", "auto"} {
+		var r struct {
+			Losses   []float64
+			Settings struct{ Backend string }
+		}
+		bench(t, &r, append(append([]string{"train"}, args...), "--backend", backend)...)
+		if want := strings.Replace(backend, "auto", "cuda", 1); r.Settings.Backend != want {
+			t.Errorf("--backend %s ran on %s", backend, r.Settings.Backend)
+		}
+		losses[backend] = r.Losses
+	}
+	for i, want := range losses["cpu"] {
+		if got := losses["cuda"][i]; max(got-want, want-got) > 1e-5*want || got != losses["auto"][i] {
+			t.Errorf("step %d: the losses are %v", i, losses)
+		}
+	}
+
+	f.Be(fake.Device{Count: 1, Major: 7, Minor: 5, Version: 12040, Memory: 1 << 30})
+	refuse(t, "the device is too old for the kernels of this program: Fake Device has compute capability 7.5, they need 8.0", append(append([]string{"bench", "train"}, args...), "--backend", "cuda")...)
+	dir := newTrainDB(t)
+	if _, stderr := done(t, append(trainArgs(dir), "--epochs", "1")...); !strings.Contains(stderr, "training on the CPU: cuda: the device is too old") {
+		t.Errorf("auto says %q", stderr)
+	}
+	f.Be(fake.Usual)
+	refuse(t, "the variant batchtopk is not trained on the GPU", append(trainArgs(dir), "--variant", "batchtopk", "--backend", "cuda")...)
+	if _, stderr := done(t, append(trainArgs(dir), "--epochs", "1", "--k", "5", "--sae", "gpu", "--backend", "cuda")...); strings.Contains(stderr, "CPU") {
+		t.Errorf("cuda says %q", stderr)
+	}
+	if n := f.Left(); n != 0 {
+		t.Errorf("%d things were not given back", n)
+	}
+}

@@ -1,0 +1,68 @@
+// The words of sae/cuda/kernel/dev.h on the processor. A thread of a kernel is a fiber; schedule.cpp runs a block's fibers in one thread of the system, so that
+// what is shared is a static variable and what is atomic a plain operation.
+#pragma once
+#include <utility>
+
+typedef unsigned u32;
+
+#define DEVICE static inline
+// Shared memory lies in a section of its own: every block finds it full of rubbish.
+#define SHARED static __attribute__((section("fake_shared")))
+#define KERNEL(threads, name, ...)                       \
+	static void name(__VA_ARGS__);                       \
+	static fake::Entry entry_##name(#name, threads, name); \
+	static void name(__VA_ARGS__)
+
+namespace fake {
+
+// Entry is a kernel in the list of all.
+struct Entry {
+	const char *name;
+	int threads, args; // most threads of a block, number of arguments
+	void (*f)();
+	void (*call)(void (*f)(), void **args);
+	Entry *next;
+
+	template <class... A> Entry(const char *name, int threads, void (*f)(A...))
+		: name(name), threads(threads), args(sizeof...(A)), f((void (*)())f), call(pass<std::make_index_sequence<sizeof...(A)>, A...>::on), next(first) {
+		first = this;
+	}
+
+	static Entry *first;
+
+	template <class Index, class... A> struct pass;
+	template <std::size_t... I, class... A> struct pass<std::index_sequence<I...>, A...> {
+		static void on(void (*f)(), void **args) { ((void (*)(A...))f)(*(A *)args[I]...); }
+	};
+};
+
+// Place is where the running fiber stands.
+struct Place {
+	int x, y;           // in its block
+	int wide;           // threads of the block along x
+	int block, block_y; // in the grid
+};
+extern Place place;
+
+enum Kind { at_barrier = 1, at_xor, at_up, at_ballot };
+
+// stop hands the processor to another fiber until all those that must meet here have come; line tells meetings apart. It returns what the meeting
+// gives to this fiber.
+unsigned stop(Kind kind, unsigned value, int argument, int line);
+
+} // namespace fake
+
+DEVICE int thread() { return fake::place.x; }
+DEVICE int thread_y() { return fake::place.y; }
+DEVICE int threads() { return fake::place.wide; }
+DEVICE int block() { return fake::place.block; }
+DEVICE int block_y() { return fake::place.block_y; }
+
+DEVICE void sync(int line = __builtin_LINE()) { fake::stop(fake::at_barrier, 0, 0, line); }
+DEVICE u32 shuffle_xor(u32 v, int bits) { return fake::stop(fake::at_xor, v, bits, 0); }
+DEVICE float shuffle_xor(float v, int bits) { return __builtin_bit_cast(float, shuffle_xor(__builtin_bit_cast(u32, v), bits)); }
+DEVICE u32 shuffle_up(u32 v, int places) { return fake::stop(fake::at_up, v, places, 0); }
+DEVICE u32 ballot(bool v) { return fake::stop(fake::at_ballot, v, 0, 0); }
+
+DEVICE void atomic_add(u32 *p, u32 v) { *p += v; }
+DEVICE void atomic_or(u32 *p, u32 v) { *p |= v; }

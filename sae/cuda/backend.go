@@ -1,0 +1,151 @@
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/saedb/saedb/internal/cudadrv"
+	"github.com/saedb/saedb/sae"
+	"github.com/saedb/saedb/sae/train"
+)
+
+// New returns a backend that trains a copy of init on the device. Everything that a step needs is on the device when it returns: what Supports refuses,
+// and more latents than the memory holds (ErrMemory, with the largest number that fits), are errors here and not later. The caller must
+// Close it.
+func New(cfg train.Config, init *sae.Model, o Options) (train.Backend, error) {
+	b, err := newBackend(cfg, init, o)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) {
+	if err := errors.Join(cfg.Validate(), init.Validate()); err != nil {
+		return nil, err
+	}
+	if init.M != cfg.Latents || cfg.Variant == "" && init.K != cfg.K {
+		return nil, fmt.Errorf("cuda: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.K)
+	}
+	if err := Supports(cfg, init.D); err != nil {
+		return nil, err
+	}
+	rows, n := init.Info.Rows, cfg.Batch
+	if rows > 0 {
+		n = cfg.BatchOf(rows)
+	}
+	b := &backend{
+		cfg: cfg, like: init.Clone(), total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows),
+		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0},
+	}
+	b.overdue = math.MaxInt32
+	if cfg.Revive > 0 {
+		b.reviveUntil = b.total * 4 / 5
+		b.overdue = int64(cfg.Revive * float64(b.epoch))
+	}
+	_, c, err := attach(o)
+	if err != nil {
+		return nil, fmt.Errorf("cuda: %w", err)
+	}
+	b.context = c
+	if err := c.Do(b.begin); err != nil {
+		return nil, fmt.Errorf("cuda: %w", errors.Join(err, c.Close()))
+	}
+	return b, nil
+}
+
+// backend is a run on the device. What is there is the truth; like says only how rows are standardised and where the model comes from.
+type backend struct {
+	cfg         train.Config
+	like        *sae.Model
+	total       int   // steps of the run
+	epoch       int   // steps of an epoch
+	reviveUntil int   // the step from which on nothing is revived
+	overdue     int64 // steps of silence after which a latent is to start anew
+
+	context *cudadrv.Context
+	program program
+	memory  memory
+	shape   shape
+	list    []launch // the kernels of a step
+
+	steps  int // done
+	noise  []float32
+	broken error // what a step failed with: what is on the device is then in no known state
+	closed bool
+}
+
+// begin brings kernels and model onto the device. What fails leaves nothing behind there.
+func (b *backend) begin(t *cudadrv.Thread) error {
+	free, _, err := t.Memory()
+	if err != nil {
+		return err
+	}
+	if err := b.shape.fits(free); err != nil {
+		return err
+	}
+	if err := b.program.load(t); err != nil {
+		return err
+	}
+	if err := b.memory.alloc(t, b.shape, 0, slots); err != nil {
+		return errors.Join(err, b.program.unload(t))
+	}
+	err = b.memory.zero(t, b.shape, decM, decV, encM, encV, bencM, bencV, bdecM, bdecV, idle)
+	if err == nil {
+		err = b.memory.upload(t, weights(b.like))
+	}
+	if err != nil {
+		return errors.Join(err, b.end(t))
+	}
+	b.bind()
+	return nil
+}
+
+// bind makes the kernels of a step ready for the buffers as they are.
+func (b *backend) bind() {
+	unit := 0
+	if b.cfg.UnitDecoder {
+		unit = 1
+	}
+	b.list = append(b.memory.forward(b.shape), b.memory.backward(b.shape, unit)...)
+}
+
+// end gives everything on the device back.
+func (b *backend) end(t *cudadrv.Thread) error {
+	return errors.Join(b.memory.free(t, 0, slots), b.program.unload(t))
+}
+
+// fit makes the buffers of a batch fit n rows.
+func (b *backend) fit(t *cudadrv.Thread, n int) error {
+	if n == b.shape.n {
+		return nil
+	}
+	if err := b.memory.free(t, modelSlots, slots); err != nil {
+		return err
+	}
+	b.shape.n = n
+	if err := b.memory.alloc(t, b.shape, modelSlots, slots); err != nil {
+		return err
+	}
+	b.bind()
+	return nil
+}
+
+// weights are the tensors of a model, by their buffers.
+func weights(m *sae.Model) map[slot][]float32 {
+	return map[slot][]float32{enc: m.Wenc, dec: m.Wdec, benc: m.Benc, bdec: m.Bdec}
+}
+
+// Close gives the device back. It may be called again.
+func (b *backend) Close() error {
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	b.broken = errors.New("cuda: the backend is closed")
+	if err := errors.Join(b.context.Do(b.end), b.context.Close()); err != nil {
+		return fmt.Errorf("cuda: close: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+// Package kernel holds the programs that run on the GPU: their sources in CUDA C++, and beside them what build.sh makes of those, PTX for compute
+// capability 8.0 and later, which is part of the program. dev.h has the words they are written in; the head of each source has the equations.
+package kernel
+
+import (
+	"embed"
+	"fmt"
+)
+
+//go:generate bash build.sh
+
+//go:embed *.ptx
+var ptx embed.FS
+
+// Names are the kernels. Each has a module of its own.
+var Names = []string{"bias", "center", "columns", "decode", "encode", "latent", "measure", "point", "pull", "topk"}
+
+// PTX is the module of a kernel, as text.
+func PTX(name string) ([]byte, error) {
+	text, err := ptx.ReadFile(name + ".ptx")
+	if err != nil {
+		return nil, fmt.Errorf("there is no kernel %q", name)
+	}
+	return text, nil
+}

@@ -1,0 +1,32 @@
+// What changes from step to step, in device memory so that launches stay the same. backend.go has its twin.
+#pragma once
+#include "dev.h"
+
+struct Step {
+	float keep_dec, keep_enc; // 1 - lr·decay, of the encoder's rows and of all else
+	float b1, c1, b2, c2;     // β1, 1-β1, β2, 1-β2
+	float rate, correct, eps; // lr/(1-β1ᵗ), 1/√(1-β2ᵗ)
+	float scale;              // of e: 2/(n·d)
+	int k;                    // latents that fire, at most
+	int overdue;              // steps of silence after which a latent is to start anew
+	int epoch;                // steps of silence after which it is dead
+};
+
+// Stats is what a step has to tell. measure fills it, latent counts in it.
+struct Stats {
+	double loss;    // Σ‖x̂-x‖²
+	double spread;  // Σ‖x-x̄‖²
+	u32 active;     // latents that fired, over all rows
+	u32 dead, late; // latents that are dead, and overdue
+	u32 ok;         // the loss is a finite number: weights may move
+};
+
+// adamw moves a parameter p with moments m and v along its gradient g. Every operation is rounded by itself, as in internal/vec, so that
+// the bits are those of the CPU.
+DEVICE float adamw(const Step &s, float keep, float p, float *m, float *v, float g) {
+	float first = s.b1 * *m + s.c1 * g;
+	float then = s.b2 * *v + s.c2 * g * g;
+	*m = first;
+	*v = then;
+	return keep * p - s.rate * first / (__builtin_sqrtf(then) * s.correct + s.eps);
+}

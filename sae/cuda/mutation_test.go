@@ -1,0 +1,132 @@
+//go:build linux && (amd64 || arm64) && !nogpu
+
+package cuda
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/saedb/saedb/internal/cudadrv/fake"
+)
+
+// mistake is a line of a kernel put in place of another.
+type mistake struct {
+	file     string
+	line     int // from 1
+	was, now string
+}
+
+// TestPlantedMistakes deletes each barrier of the kernels in turn, and plants mistakes of other kinds; the tests of the kernels must notice every one. A
+// barrier whose absence nothing shows is not needed, or not tested.
+func TestPlantedMistakes(t *testing.T) {
+	if testing.Short() || os.Getenv(fakeEnv) != "" || os.Getenv("SAEDB_KERNELS") != "" {
+		t.Skip("mistakes are planted once: not in short tests, nor again for each path of the CPU")
+	}
+	pretend(t)
+	files := readKernels(t)
+	mistakes := append(barriers(files), others(t, files)...)
+	if len(mistakes) < 15 {
+		t.Errorf("only %d mistakes are there to plant", len(mistakes))
+	}
+	for _, m := range mistakes {
+		t.Run(fmt.Sprintf("%s:%d", m.file, m.line), func(t *testing.T) {
+			if out, noticed := tryMistake(t, files, m); !noticed {
+				t.Errorf("%s:%d: %q instead of %q goes unnoticed\n%s", m.file, m.line, m.now, m.was, out)
+			}
+		})
+	}
+}
+
+func readKernels(t *testing.T) fstest.MapFS {
+	t.Helper()
+	files := fstest.MapFS{}
+	for _, pattern := range []string{"kernel/*.cu", "kernel/*.h"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[filepath.Base(name)] = &fstest.MapFile{Data: text, Mode: fs.FileMode(0o666)}
+		}
+	}
+	return files
+}
+
+// barriers are all calls of sync.
+func barriers(files fstest.MapFS) []mistake {
+	var all []mistake
+	for name, file := range files {
+		for i, line := range strings.Split(string(file.Data), "\n") {
+			if strings.HasPrefix(strings.TrimSpace(line), "sync();") {
+				all = append(all, mistake{name, i + 1, line, "// " + line})
+			}
+		}
+	}
+	return all
+}
+
+// others are mistakes that are not barriers.
+func others(t *testing.T, files fstest.MapFS) []mistake {
+	t.Helper()
+	var all []mistake
+	for _, m := range []mistake{
+		{file: "topk.cu", was: "twins < cut.ties)) {", now: "twins <= cut.ties)) {"},
+		{file: "topk.cu", was: "b >= from && (shift", now: "b > from && (shift"},
+		{file: "encode.cu", was: "(col + deep) % run == 0", now: "false"},
+		{file: "latent.cu", was: "step->keep_enc, {enc", now: "step->keep_dec, {enc"},
+		{file: "latent.cu", was: "if (unit && fires)", now: "if (unit && !fires)"},
+		{file: "step.h", was: "s.c2 * g * g", now: "s.c2 * (g * g)"},
+		{file: "bias.cu", was: "- sum(pulls", now: "+ sum(pulls"},
+	} {
+		lines := strings.Split(string(files[m.file].Data), "\n")
+		for i, line := range lines {
+			if strings.Contains(line, m.was) {
+				m.line, m.was, m.now = i+1, line, strings.Replace(line, m.was, m.now, 1)
+				break
+			}
+		}
+		if m.line == 0 {
+			t.Fatalf("%s has no %q any more", m.file, m.was)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// tryMistake runs the tests of the kernels, in a process of their own, on a driver with a mistake. What they may do is fail, crash and hang.
+func tryMistake(t *testing.T, files fstest.MapFS, m mistake) (output string, noticed bool) {
+	t.Helper()
+	changed := fstest.MapFS{}
+	for name, file := range files {
+		changed[name] = file
+	}
+	lines := strings.Split(string(files[m.file].Data), "\n")
+	lines[m.line-1] = m.now
+	changed[m.file] = &fstest.MapFile{Data: []byte(strings.Join(lines, "\n"))}
+	path, err := fake.Build(folder, changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.failfast", "-test.run", "^TestKernel")
+	cmd.Env = append(os.Environ(), fakeEnv+"="+path)
+	out, err := cmd.CombinedOutput()
+	if err == nil && !strings.Contains(string(out), "PASS") {
+		t.Fatalf("no test ran: %s", out)
+	}
+	return string(out), err != nil
+}

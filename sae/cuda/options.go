@@ -1,0 +1,17 @@
+package cuda
+
+import "github.com/saedb/saedb/internal/cudadrv"
+
+// Options say which driver and which device. The zero value is the system's driver and its first device.
+type Options struct {
+	Driver string // path of the driver's library
+	Device int    // number of the device
+}
+
+// open loads the driver.
+func (o Options) open() (*cudadrv.Driver, error) {
+	if o.Driver == "" {
+		return cudadrv.Open()
+	}
+	return cudadrv.Open(o.Driver)
+}

@@ -1,0 +1,57 @@
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/saedb/saedb/sae/train"
+)
+
+// SelfTest trains a tiny model for a few steps, on the device and on the CPU, and says whether they agree.
+func SelfTest(o Options) (err error) {
+	cfg, data := selfTestRun()
+	init, err := train.Init(cfg, data)
+	if err != nil {
+		return err
+	}
+	cpu, err := train.CPU(cfg, init)
+	if err != nil {
+		return err
+	}
+	gpu, err := New(cfg, init, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, gpu.Close()) }()
+	for s := range 4 {
+		batch := init.Standardise(nil, data.X[s*cfg.Batch*data.D:(s+1)*cfg.Batch*data.D])
+		want, err := cpu.Step(batch, cfg.LR)
+		if err != nil {
+			return err
+		}
+		got, err := gpu.Step(batch, cfg.LR)
+		if err != nil {
+			return err
+		}
+		if !(math.Abs(got.Loss-want.Loss) <= 1e-4*want.Loss) {
+			return fmt.Errorf("cuda: the self-test fails: the loss of step %d is %g on the device and %g on the CPU", s+1, got.Loss, want.Loss)
+		}
+	}
+	return nil
+}
+
+// selfTestRun is what SelfTest trains on: sizes that no kernel divides by.
+func selfTestRun() (train.Config, train.Rows) {
+	cfg := train.Config{
+		Latents: 150, K: 5, Batch: 37, Epochs: 1, LR: 1e-2, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, EncoderDecay: 1, Noise: 0.25,
+		Seed: 1, Standardise: true, UnitDecoder: true, Threads: 1,
+	}
+	r := rand.New(rand.NewPCG(1, 0))
+	data := train.Rows{D: 40, X: make([]float32, 4*cfg.Batch*40)}
+	for i := range data.X {
+		data.X[i] = float32(r.NormFloat64())
+	}
+	return cfg, data
+}

@@ -1,0 +1,150 @@
+package cuda
+
+import "fmt"
+
+// shape is what the sizes of all buffers follow from.
+type shape struct {
+	n     int  // rows of a batch
+	m, d  int  // latents, width
+	k     int  // most latents of a code
+	noise bool // what the encoder sees differs from what is to be reconstructed
+}
+
+// The divisions that kernels make; each is said in the kernel's head.
+func (s shape) groups() int { return ceil(s.m, 64) } // of latents, in encode and topk
+func (s shape) words() int  { return ceil(s.n, 32) } // of the bitmap of a latent
+func (s shape) runs() int   { return ceil(s.n, 16) } // of rows, in columns
+func (s shape) pulls() int  { return ceil(s.m, 32) } // blocks of pull
+
+func ceil(a, b int) int { return (a + b - 1) / b }
+
+// slot is a buffer in device memory.
+type slot int
+
+// The model, with AdamW's moments m and v beside each tensor, and what lives as long.
+const (
+	dec slot = iota
+	decM
+	decV
+	enc
+	encM
+	encV
+	benc
+	bencM
+	bencV
+	bdec
+	bdecM
+	bdecV
+	idle // (m) int64
+	step // Step of kernel/step.h
+	stats
+	startLatents // of new starts
+	startRows
+	modelSlots
+)
+
+// What a batch needs.
+const (
+	x        = modelSlots + iota // (n,d)
+	noise                        // (n,d)
+	centred                      // (n,d): x - b_dec
+	in                           // (n,d): that with noise
+	squares                      // (n) float64
+	h                            // (n,m): pre-activations, then places
+	peak                         // (n,groups)
+	index                        // (n,k)
+	act                          // (n,k)
+	count                        // (n)
+	fired                        // (m,words)
+	e                            // (n,d)
+	delta                        // (n,k)
+	loss                         // (n) float64
+	cSums                        // (runs,d)
+	eSums                        // (runs,d)
+	gradient                     // (m)
+	pulls                        // (pulls,d)
+	slots
+)
+
+// starts is how many latents may get a new start in a step, at most.
+const starts = 8
+
+// size is the number of bytes of a buffer; 0: there is none.
+func (s shape) size(b slot) int64 {
+	n, m, d, k := int64(s.n), int64(s.m), int64(s.d), int64(s.k)
+	extra := int64(0)
+	if s.noise {
+		extra = 1
+	}
+	switch b {
+	case dec, decM, decV, enc, encM, encV:
+		return 4 * m * d
+	case benc, bencM, bencV, gradient:
+		return 4 * m
+	case bdec, bdecM, bdecV:
+		return 4 * d
+	case idle:
+		return 8 * m
+	case step:
+		return stepSize
+	case stats:
+		return statsSize
+	case startLatents, startRows:
+		return 4 * starts
+	case x, centred, e:
+		return 4 * n * d
+	case noise, in:
+		return extra * 4 * n * d
+	case squares, loss:
+		return 8 * n
+	case h:
+		return 4 * n * m
+	case peak:
+		return 4 * n * int64(s.groups())
+	case index, act, delta:
+		return 4 * n * k
+	case count:
+		return 4 * n
+	case fired:
+		return 4 * m * int64(s.words())
+	case cSums, eSums:
+		return 4 * int64(s.runs()) * d
+	case pulls:
+		return 4 * int64(s.pulls()) * d
+	}
+	return 0
+}
+
+// bytes is what all buffers need. Drivers hand memory out in pieces of 512 bytes.
+func (s shape) bytes() int64 {
+	sum := int64(0)
+	for b := range slots {
+		sum += (s.size(b) + 511) / 512 * 512
+	}
+	return sum
+}
+
+// fits says whether all buffers fit into so much memory, and if not, how many latents would.
+func (s shape) fits(free int64) error {
+	need := s.bytes()
+	if need <= free {
+		return nil
+	}
+	least, most := 0, s.m // of latents: fits, does not
+	for most-least > 1 {
+		t := s
+		t.m = (least + most) / 2
+		if t.bytes() <= free {
+			least = t.m
+		} else {
+			most = t.m
+		}
+	}
+	cure := "not even one latent fits"
+	if least >= s.k {
+		cure = fmt.Sprintf("%d latents fit", least)
+	} else if least > 0 {
+		cure = fmt.Sprintf("only %d latents fit, fewer than k", least)
+	}
+	return fmt.Errorf("%w: %d latents of width %d and batches of %d rows need %.2f GiB, and %.2f GiB are free; %s, or a smaller batch", ErrMemory, s.m, s.d, s.n, gib(need), gib(free), cure)
+}
