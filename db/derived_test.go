@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -264,6 +265,7 @@ func TestSearchMakesTheDerivedFile(t *testing.T) {
 		if err != nil {
 			return ""
 		}
+		slices.Sort(names)
 		return strings.Join(names, " ")
 	}
 	few, many, same, more := put(0, 1000), put(1000, 6000), put(6000, 7000), put(7000, 12000)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -411,7 +410,7 @@ func (f *rowsFile) way(d *DB, k int, passing uint64, outside func(*hnsw.Index) b
 	case e == index.Exact:
 		return way{why: "exact, as asked for"}
 	case d.opts.GraphFrom < 0 || int(f.Rows) < d.opts.GraphFrom:
-		return way{why: exactBelow(d.opts.GraphFrom)}
+		return way{why: exactOf(d.opts.GraphFrom)}
 	case g == nil:
 		return way{why: "exact, for the graph is still to be made"}
 	}
@@ -424,7 +423,7 @@ func (f *rowsFile) way(d *DB, k int, passing uint64, outside func(*hnsw.Index) b
 	return way{g, max(int(e), 0), p.String()}
 }
 
-func exactBelow(from int) string {
+func exactOf(from int) string {
 	if from < 0 {
 		return "exact, for graphs are switched off"
 	}
@@ -446,7 +445,7 @@ func (s *source) DenseWay(k int, text, narrowed bool, e index.Effort) string {
 		if n >= s.d.opts.GraphFrom && s.d.opts.GraphFrom > 0 {
 			return scan + "exact, for the graph is still to be made"
 		}
-		return scan + exactBelow(s.d.opts.GraphFrom)
+		return scan + exactOf(s.d.opts.GraphFrom)
 	}
 	var w way
 	err := f.use(func() error {
@@ -461,6 +460,3 @@ func (s *source) DenseWay(k int, text, narrowed bool, e index.Effort) string {
 	}
 	return "a " + w.why
 }
-
-// sideStamp returns the stamp in the name of a derived file.
-func sideStamp(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }

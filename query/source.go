@@ -52,7 +52,7 @@ type Catalog interface {
 	// first and equal ones by ascending latent. The Ord of a hit is the number of the latent.
 	NearLatents(ctx context.Context, v []float32, k int) ([]index.Hit, error)
 
-	// DenseWay says, for the plan of a query, how NearDense would look for k items, and why: "a scan of 6 vectors". text says that a
+	// DenseWay says, for the plan of a query, how NearDense would look for k items, and why: "a scan of 6 vectors, exact, as always below 32768". text says that a
 	// text is looked for, narrowed that a filter leaves some items only.
 	DenseWay(k int, text, narrowed bool, e index.Effort) string
 }

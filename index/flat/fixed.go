@@ -3,6 +3,7 @@ package flat
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -18,6 +19,28 @@ type Fixed struct {
 	check        func(lo, hi int) error
 	codes        *codes // nil: none
 	checkCodes   func(lo, hi int) error
+	halves       *lazyHalves // not nil where there are codes
+}
+
+// lazyHalves are made by a search of a large table that is searched again and again: they take as long to make as some dozens of searches.
+type lazyHalves struct {
+	asked atomic.Int32
+	made  atomic.Pointer[halves]
+}
+
+const halvesAfter = 8 // searches
+
+// get returns the halves of codes, if they are made by now. bytes says that all bytes may be read.
+func (l *lazyHalves) get(c *codes, threads int, bytes func() bool) *halves {
+	if len(c.scale) < halvesFrom {
+		return nil
+	}
+	if h := l.made.Load(); h != nil || l.asked.Add(1) != halvesAfter || !bytes() {
+		return h
+	}
+	h := c.halve(threads)
+	l.made.Store(h)
+	return h
 }
 
 // NewFixed returns the index of rows, which has the unit vector of ords[i] at i*dim. ords ascend. Both are kept and read by
@@ -32,6 +55,7 @@ func NewFixed(dim, threads int, ords []uint32, rows []float32, check func(lo, hi
 func (x *Fixed) Rounded(c Codes, check func(lo, hi int) error) *Fixed {
 	y := *x
 	y.codes, y.checkCodes = &codes{x.dim, c.Mean, c.Bytes, c.Scale, c.Rest, c.Reach, c.Widest}, check
+	y.halves = &lazyHalves{}
 	return &y
 }
 
@@ -60,6 +84,7 @@ func (x *Fixed) SearchWithout(ctx context.Context, q []float32, k int, f index.F
 			table: table{x.rows, x.ords, x.find}, codes: x.codes, ctx: ctx, threads: x.threads, k: k, filter: f,
 			skip: skip, check: x.checkCodes, checkRows: x.check,
 		}
+		l.halves = x.halves.get(x.codes, x.threads, func() bool { return x.checkCodes == nil || x.checkCodes(0, len(x.ords)) == nil })
 		hits, err := l.run(unit)
 		if err != nil {
 			return nil, err

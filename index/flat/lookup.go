@@ -34,6 +34,7 @@ const panelFrom = 5
 type lookup struct {
 	table
 	*codes
+	halves     *halves // of codes; nil: none
 	ctx        context.Context
 	threads, k int
 	filter     index.Filter
@@ -68,6 +69,8 @@ func (l *lookup) run(units []float32) ([][]index.Hit, error) {
 		l.gather()
 	case n >= panelFrom:
 		l.scanPanels()
+	case n == 1 && l.halves != nil:
+		l.scanHalves()
 	default:
 		l.scan()
 	}

@@ -28,13 +28,17 @@ type question struct {
 const rounding = 1.0 / (1 << 24)
 
 func (c *codes) ask(unit []float32) question {
+	// With values up to that, a sum of bytes from -127 to 127 cannot overflow an int32.
+	return c.askUpTo(unit, math.Floor(min(math.MaxInt16, math.MaxInt32/(128*float64(c.dim)))))
+}
+
+// askUpTo is ask with values of the query up to top.
+func (c *codes) askUpTo(unit []float32, top float64) question {
 	q := question{unit: unit, wide: make([]int16, c.dim), step: 1}
 	most := 0.0
 	for _, v := range unit {
 		most = max(most, math.Abs(float64(v)))
 	}
-	// With values up to top, a sum of bytes from -127 to 127 cannot overflow an int32.
-	top := math.Floor(min(math.MaxInt16, math.MaxInt32/(128*float64(c.dim))))
 	if top > 0 {
 		q.step = most / top
 		for j, v := range unit {
@@ -70,8 +74,10 @@ func (c *codes) boundError(norm, e float64) float64 {
 }
 
 // least returns what scale·sum + rest·weight comes to at least, for a row whose score is at least floor.
-func (q *question) least(floor float32) float32 {
-	return below((float64(floor) - q.offset - q.slack) / q.step)
+func (q *question) least(floor float32) float32 { return q.leastOf(float64(floor)) }
+
+func (q *question) leastOf(floor float64) float32 {
+	return below((floor - q.offset - q.slack) / q.step)
 }
 
 // gap is by how much scale·sum + rest·weight of a row may lie below scale·sum - rest·weight of another that scores less.

@@ -23,6 +23,8 @@ type Rounded struct {
 	at    map[uint32]int
 	codes *codes
 
+	halves *lazyHalves // of codes: new ones with each change
+
 	sum     []float64 // of the rows
 	changes int       // since the mean was looked at
 }
@@ -33,7 +35,7 @@ func NewRounded(dim, threads int) *Rounded {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return &Rounded{dim: dim, threads: threads, at: map[uint32]int{}, codes: newCodes(dim), sum: make([]float64, dim)}
+	return &Rounded{dim: dim, threads: threads, at: map[uint32]int{}, codes: newCodes(dim), halves: &lazyHalves{}, sum: make([]float64, dim)}
 }
 
 // Len returns the number of rows.
@@ -116,6 +118,9 @@ const (
 )
 
 func (x *Rounded) changed() {
+	if x.halves.asked.Load() > 0 {
+		x.halves = &lazyHalves{}
+	}
 	x.changes++
 	n := len(x.ords)
 	if x.changes < max(changesLeast, n/2) || n == 0 {
@@ -156,6 +161,9 @@ func (x *Rounded) SearchBatch(ctx context.Context, qs [][]float32, k int, f inde
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	l := lookup{table: table{x.rows, x.ords, x.find}, codes: x.codes, ctx: ctx, threads: x.threads, k: k, filter: f}
+	if len(qs) == 1 {
+		l.halves = x.halves.get(x.codes, x.threads, func() bool { return true })
+	}
 	return l.run(units)
 }
 

@@ -1,6 +1,7 @@
 package flat_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -289,6 +290,59 @@ func BenchmarkRounded(b *testing.B) {
 				b.ReportMetric(1, "recall@10")
 				b.ReportMetric(float64(batch*b.N)/b.Elapsed().Seconds(), "queries/s")
 			})
+		}
+	}
+}
+
+// TestHalvesAgreeToTheBit asks tables that are large enough for halves, one by one, on and off the cloud, with filters that most rows pass.
+func TestHalvesAgreeToTheBit(t *testing.T) {
+	for seed, dim := range []int{64, 128} {
+		r := rand.New(rand.NewPCG(uint64(seed), 7))
+		const n = 70_000
+		x, twin := flat.NewRounded(dim, 1+seed), flat.New(dim, 2)
+		centre := random(r, 1, dim).rows[0]
+		var v []float32
+		for ord := range uint32(n) {
+			if ord%7 != 6 { // every seventh is a copy of the one before
+				v = make([]float32, dim)
+				for j := range v {
+					v[j] = centre[j] + .12*float32(r.NormFloat64())
+				}
+				v, _ = index.Unit(v, dim)
+			}
+			if err := errors.Join(x.Put(ord, v), twin.Put(ord, v)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		filter := roaring.New()
+		for ord := range uint32(n) {
+			if ord%3 > 0 {
+				filter.Add(ord)
+			}
+		}
+		for i := range 40 {
+			q := random(r, 1, dim).rows[0]
+			if i%2 == 0 {
+				for j := range q {
+					q[j] = centre[j] + .12*float32(r.NormFloat64())
+				}
+			}
+			var f index.Filter
+			if i%4 > 1 {
+				f = filter
+			}
+			k := []int{1, 10, 100}[i%3]
+			want, err := twin.Search(t.Context(), q, k, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := x.Search(t.Context(), q, k, f); err != nil || !slices.Equal(got, want) {
+				t.Fatalf("seed %d, query %d: %v, %v\nwant %v", seed, i, got, err, want)
+			}
+			if i == 30 { // what was made of the rows before is made anew
+				x.Delete(want[0].Ord)
+				twin.Delete(want[0].Ord)
+			}
 		}
 	}
 }

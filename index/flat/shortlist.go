@@ -19,6 +19,8 @@ type shortlist struct {
 	lows    []float32 // the k largest lower bounds, a heap with the least at the root
 	rows    []candidate
 	least   float32 // upper bounds below this are of no interest
+	blocks  int     // that were looked at by halves
+	doubted int     // rows of those that these left in doubt
 	crowded bool    // more than most rows are left: nothing is collected any more
 }
 

@@ -12,7 +12,7 @@ const (
 )
 
 // Make returns a slice of n zeros. T holds no pointers.
-func Make[T int8 | int16 | uint32 | float32](n int) []T {
+func Make[T int8 | int16 | uint8 | uint32 | float32](n int) []T {
 	s := make([]T, n)
 	if n > 0 {
 		ask(unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), n*int(unsafe.Sizeof(s[0]))))
@@ -21,7 +21,7 @@ func Make[T int8 | int16 | uint32 | float32](n int) []T {
 }
 
 // Append is the built-in append, whose slices lie as those of Make do.
-func Append[T int8 | int16 | uint32 | float32](s []T, more ...T) []T {
+func Append[T int8 | int16 | uint8 | uint32 | float32](s []T, more ...T) []T {
 	if n := len(s) + len(more); n > cap(s) {
 		moved := Make[T](n + n/2)[:len(s)]
 		copy(moved, s)

@@ -171,6 +171,75 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotNibblesAVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·dotNibblesAVX2(SB), NOSPLIT, $0-40
+	MOVQ     dst+0(FP), AX
+	MOVQ     q+8(FP), CX
+	MOVQ     rows+16(FP), DX
+	MOVQ     turns+24(FP), BX
+	MOVQ     n+32(FP), SI
+	VPCMPEQB Y0, Y0, Y0
+	VPSRLW   $0x0f, Y0, Y1
+	VPSRLW   $0x0c, Y0, Y0
+	VPSLLW   $0x08, Y0, Y2
+	VPOR     Y2, Y0, Y0
+	MOVQ     BX, DI
+	SHLQ     $0x07, DI
+	ADDQ     DX, DI
+
+nibble_row:
+	TESTQ SI, SI
+	JZ    nibble_done
+	VPXOR Y2, Y2, Y2
+	MOVQ  BX, R8
+	MOVQ  CX, R9
+
+nibble_some:
+	TESTQ   R8, R8
+	JZ      nibble_sum
+	MOVQ    $0x00000008, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	SUBQ    R10, R8
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+
+nibble_turn:
+	PREFETCHT0 (DI)
+	VMOVDQU    (DX), Y5
+	VPSRLW     $0x04, Y5, Y6
+	VPAND      Y0, Y5, Y5
+	VPMADDUBSW (R9), Y5, Y5
+	VPADDW     Y5, Y3, Y3
+	VPAND      Y0, Y6, Y6
+	VPMADDUBSW 32(R9), Y6, Y6
+	VPADDW     Y6, Y4, Y4
+	ADDQ       $0x20, DX
+	ADDQ       $0x20, DI
+	ADDQ       $0x40, R9
+	DECQ       R10
+	JNZ        nibble_turn
+	VPMADDWD   Y1, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+	VPMADDWD   Y1, Y4, Y4
+	VPADDD     Y4, Y2, Y2
+	JMP        nibble_some
+
+nibble_sum:
+	VEXTRACTI128 $0x01, Y2, X3
+	VPADDD       X3, X2, X3
+	VPHADDD      X3, X3, X3
+	VPHADDD      X3, X3, X3
+	VMOVD        X3, (AX)
+	ADDQ         $0x04, AX
+	DECQ         SI
+	JMP          nibble_row
+
+nibble_done:
+	VZEROUPPER
+	RET
+
 // func widenAVX2(dst *int16, src *int8, n int)
 // Requires: AVX, AVX2
 TEXT ·widenAVX2(SB), NOSPLIT, $0-24

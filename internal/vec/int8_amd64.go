@@ -2,7 +2,7 @@ package vec
 
 // bytesAVX2 serve processors with AVX-512 too: what such a processor adds, products of bytes that it need not widen, waits for one to
 // test it on.
-var bytesAVX2 = bytesKernels{dotInt8Wide, dotInt8AtWide, widenWide, panelWide, reachWide, reachPanelWide}
+var bytesAVX2 = bytesKernels{dotInt8Wide, dotInt8AtWide, dotNibblesWide, widenWide, panelWide, reachWide, reachPanelWide}
 
 // stepInt8 is the number of columns that the kernels take at once, and the narrowest row that they take.
 const stepInt8 = 16
@@ -23,6 +23,10 @@ func dotInt8AtWide(dst []int32, q []int16, rows []int8, ids []uint32) {
 	}
 	tail := tailOf(q)
 	dotInt8AtAVX2(&dst[0], &q[0], &rows[0], len(q), len(ids), &tail[0], &ids[0])
+}
+
+func dotNibblesWide(dst []int32, q []int8, rows []byte) {
+	dotNibblesAVX2(&dst[0], &q[0], &rows[0], len(q)/NibbleTurn, len(dst))
 }
 
 // tailOf returns the last columns of q, with zeros in place of those before the last multiple of stepInt8.

@@ -19,6 +19,7 @@ func main() {
 	ConstraintExpr("amd64")
 	dotInt8("dotInt8AVX2", false)
 	dotInt8("dotInt8AtAVX2", true)
+	dotNibbles()
 	widen()
 	panel("panel6AVX2", 6)
 	panel("panel1AVX2", 1)
@@ -123,6 +124,83 @@ func dotInt8(name string, listed bool) {
 	DECQ(n)
 	JMP(LabelRef("row"))
 	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// dotNibbles writes a function that multiplies q with n rows of half bytes, turns of 64 values of each. 32 bytes hold 64 values, the first 32 in
+// their low halves. VPMADDUBSW multiplies them with bytes of q and adds neighbours: 3,810 at most, so eight of these fit an int16, and
+// only then are they widened.
+func dotNibbles() {
+	const together = 8 // turns whose products an int16 holds
+	TEXT("dotNibblesAVX2", NOSPLIT, "func(dst *int32, q *int8, rows *byte, turns, n int)")
+	Pragma("noescape")
+	Doc("Products of q with rows of half bytes; see gen/dense.")
+	dst := Load(Param("dst"), GP64())
+	q := Load(Param("q"), GP64())
+	row := Load(Param("rows"), GP64())
+	turns := Load(Param("turns"), GP64())
+	n := Load(Param("n"), GP64())
+	mask, ones, fetch := YMM(), YMM(), GP64()
+	VPCMPEQB(mask, mask, mask)
+	VPSRLW(Imm(15), mask, ones)
+	VPSRLW(Imm(12), mask, mask)
+	high := YMM()
+	VPSLLW(Imm(8), mask, high)
+	VPOR(high, mask, mask)
+	MOVQ(turns, fetch)
+	SHLQ(Imm(7), fetch) // four rows ahead
+	ADDQ(row, fetch)
+
+	Label("nibble_row")
+	TESTQ(n, n)
+	JZ(LabelRef("nibble_done"))
+	acc, left, at, few := YMM(), GP64(), GP64(), GP64()
+	VPXOR(acc, acc, acc)
+	MOVQ(turns, left)
+	MOVQ(q, at)
+	Label("nibble_some")
+	TESTQ(left, left)
+	JZ(LabelRef("nibble_sum"))
+	MOVQ(U32(together), few)
+	CMPQ(left, few)
+	CMOVQLT(left, few)
+	SUBQ(few, left)
+	sums := [2]reg.VecVirtual{YMM(), YMM()}
+	for _, s := range sums {
+		VPXOR(s, s, s)
+	}
+	halves := [2]reg.VecVirtual{YMM(), YMM()}
+	Label("nibble_turn")
+	PREFETCHT0(Mem{Base: fetch})
+	VMOVDQU(Mem{Base: row}, halves[0])
+	VPSRLW(Imm(4), halves[0], halves[1])
+	for h := range halves {
+		VPAND(mask, halves[h], halves[h])
+		VPMADDUBSW(Mem{Base: at, Disp: 32 * h}, halves[h], halves[h])
+		VPADDW(halves[h], sums[h], sums[h])
+	}
+	ADDQ(Imm(32), row)
+	ADDQ(Imm(32), fetch)
+	ADDQ(Imm(64), at)
+	DECQ(few)
+	JNZ(LabelRef("nibble_turn"))
+	for _, s := range sums {
+		VPMADDWD(ones, s, s)
+		VPADDD(s, acc, acc)
+	}
+	JMP(LabelRef("nibble_some"))
+	Label("nibble_sum")
+	half := XMM()
+	VEXTRACTI128(Imm(1), acc, half)
+	VPADDD(half, acc.AsX(), half)
+	VPHADDD(half, half, half)
+	VPHADDD(half, half, half)
+	VMOVD(half, Mem{Base: dst})
+	ADDQ(Imm(4), dst)
+	DECQ(n)
+	JMP(LabelRef("nibble_row"))
+	Label("nibble_done")
 	VZEROUPPER()
 	RET()
 }
