@@ -414,8 +414,8 @@ API cuStreamBeginCapture_v2(void *, int) {
 }
 
 API cuStreamEndCapture(void *, Graph **graph) {
+	capturing = false; // whatever happens
 	ENTER_CONTEXT("cuStreamEndCapture");
-	capturing = false;
 	*graph = new Graph{captured};
 	graphs.insert(*graph);
 	return ok;
