@@ -436,6 +436,9 @@ func (s *source) DenseWay(k int, text, narrowed bool, e index.Effort) string {
 	n := s.Len()
 	f := s.d.rows.Load()
 	scan := fmt.Sprintf("a scan of %d vectors, ", n)
+	if n == 1 {
+		scan = "a scan of 1 vector, "
+	}
 	if f == nil || f.fits(s.r, s.state) != nil {
 		if e == index.Exact {
 			return scan + "exact, as asked for"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -25,13 +26,19 @@ type source struct {
 	words []string
 
 	weighed bool // all postings are weights, and latents have statistics
-	shown   screenful
+	shown   *shown
+	added   atomic.Int32 // to shown, by this query
 }
 
 var _ query.Source = (*source)(nil)
 
 func (s *Snapshot) source(ctx context.Context) (*source, error) {
 	src := &source{Snapshot: s}
+	var err error
+	src.shown, err = derive(ctx, s.data, "shown", func() (*shown, error) { return &shown{items: map[uint32]kv.Item{}}, nil })
+	if err != nil {
+		return nil, err
+	}
 	rec, err := s.active(ctx)
 	if errors.Is(err, ErrNoModel) {
 		return src, nil
@@ -40,7 +47,11 @@ func (s *Snapshot) source(ctx context.Context) (*source, error) {
 		return nil, err
 	}
 	src.model = &rec
-	if _, src.weighed, err = s.r.Get(kv.KeyWeighed()); err != nil {
+	src.weighed, err = derive(ctx, s.data, "weighed", func() (bool, error) {
+		_, is, err := s.r.Get(kv.KeyWeighed())
+		return is, err
+	})
+	if err != nil {
 		return nil, err
 	}
 	_, src.names, err = s.namesOf(ctx, rec)
@@ -90,14 +101,17 @@ func (s *Snapshot) active(ctx context.Context) (modelRecord, error) {
 }
 
 func (s *source) ID(_ context.Context, ord uint32) (string, error) {
-	if s.shown.full() {
+	if rec, ok := s.shown.get(ord); ok {
+		return rec.ID, nil
+	}
+	if s.added.Load() >= maxScreenful {
 		return s.id(ord)
 	}
 	rec, err := s.item(ord)
 	return rec.ID, err
 }
 
-// item returns an item's record, and remembers it if it is one of the first.
+// item returns an item's record, and remembers it if it is one of the first of this query.
 func (s *source) item(ord uint32) (kv.Item, error) {
 	if rec, ok := s.shown.get(ord); ok {
 		return rec, nil
@@ -106,7 +120,7 @@ func (s *source) item(ord uint32) (kv.Item, error) {
 	if err == nil && !ok {
 		err = fmt.Errorf("ordinal %d: %w", ord, ErrNotFound)
 	}
-	if err == nil {
+	if err == nil && s.added.Add(1) <= maxScreenful {
 		s.shown.put(ord, rec)
 	}
 	return rec, err
@@ -125,6 +139,22 @@ func (s *Snapshot) id(ord uint32) (string, error) {
 }
 
 func (s *source) Ord(_ context.Context, id string) (uint32, bool, error) { return s.ord(id) }
+
+// Path returns an item's path, which is its id where it has none.
+func (s *source) Path(_ context.Context, ord uint32) (string, error) {
+	rec, err := s.item(ord)
+	if err != nil {
+		return "", err
+	}
+	path, ok, err := kv.MetaText(rec.Meta, "path")
+	if err != nil {
+		return "", fmt.Errorf("metadata of ordinal %d: %w", ord, err)
+	}
+	if !ok {
+		path = rec.ID
+	}
+	return path, nil
+}
 
 // Meta returns an item's metadata by the language's names; every item has a path.
 func (s *source) Meta(_ context.Context, ord uint32) (map[string]any, error) {

@@ -189,7 +189,9 @@ func (w *twin) dropModel(name string) {
 
 // memory returns a source of the same content for package query, which looks at every item. The autoencoders are identities.
 func (w *twin) memory() *querytest.Memory {
-	d := &querytest.Data{Names: map[uint32]query.LatentName{}, Concepts: map[string]query.Concept{}, Texts: map[string][]float32{}}
+	d := &querytest.Data{
+		Names: map[uint32]query.LatentName{}, Concepts: map[string]query.Concept{}, Aliases: map[string][]string{}, Texts: map[string][]float32{},
+	}
 	for _, id := range w.order {
 		it := w.items[id]
 		meta := map[string]any{"path": id}
@@ -224,6 +226,10 @@ func (w *twin) memory() *querytest.Memory {
 		d.Names[uint32(l)] = query.LatentName{
 			Word: n.Word, Score: n.Score, Margin: n.Margin, Confidence: n.Confidence(), Reason: n.Reason(), Common: n.Common, Twins: names.Twin(uint32(l)),
 		}
+	}
+	for _, from := range slices.Sorted(maps.Keys(m.edits.Merge)) {
+		into := m.edits.Merge[from]
+		d.Aliases[into] = append(d.Aliases[into], from)
 	}
 	for _, c := range names.Concepts {
 		mine := query.Concept{Word: c.Word}

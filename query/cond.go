@@ -18,15 +18,13 @@ import (
 // A cond is a resolved condition on items. Those that score also say how much an
 // item has of what they ask for.
 type cond interface {
-	// scores reports whether hits may be called.
+	// scores reports whether items that fulfil the condition have a score.
 	scores() bool
-	// set returns the items that fulfil the condition, not to be modified.
-	set(ctx context.Context, r *run) (*roaring.Bitmap, error)
-	// hits returns the items that fulfil the condition, by ascending ordinal and
-	// with bounds of their scores: those of within, or all where that is nil.
-	hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error)
-	// score returns the score of an item that hits let through, from its code.
-	// scored is false where no condition that scores let it through.
+	// open begins a walk through the items that fulfil the condition.
+	open(p *pass) (stream, error)
+	// fulfils reports whether an item fulfils the condition, from its code; score says its score. scored is false where no condition that scores let it
+	// through. Both want a run in which the condition was opened.
+	fulfils(r *run, c index.Coded) bool
 	score(r *run, c index.Coded) (score float64, scored bool)
 	// key is the same for conditions that ask the same. Operands are taken in
 	// the order of their keys, so that scores do not depend on how a query is written.
@@ -48,15 +46,6 @@ type hit struct {
 
 // known reports whether the bounds say the score itself.
 func (h hit) known() bool { return h.lo == h.hi }
-
-// findHits is c.hits, and remembers who was let through where why is asked for.
-func findHits(ctx context.Context, r *run, c cond, within *roaring.Bitmap) ([]hit, error) {
-	hits, err := c.hits(ctx, r, within)
-	if err == nil && r.why {
-		r.matched[c] = ordinals(hits)
-	}
-	return hits, err
-}
 
 // resolve makes known the scores of those hits of c that which selects. hits ascend.
 func resolve(ctx context.Context, r *run, c cond, hits []hit, which func(hit) bool) error {
@@ -120,32 +109,89 @@ func (f *fires) key() string {
 	return k
 }
 
-func (f *fires) set(ctx context.Context, r *run) (*roaring.Bitmap, error) {
-	hits, err := f.hits(ctx, r, nil)
-	return ordinals(hits), err
-}
-
-func (f *fires) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
-	wanted := within
-	if f.threshold != nil && f.threshold.Percent {
-		wanted = nil // the largest activation is that of all items
-	}
-	found, err := activations(ctx, r, &r.acc, f.terms, wanted)
+func (f *fires) open(p *pass) (stream, error) {
+	limit, err := f.limit(p.ctx, p.r)
 	if err != nil {
 		return nil, err
 	}
-	if f.threshold != nil {
-		if found, err = f.passing(ctx, r, found); err != nil {
+	walk, err := p.postings.Walk(f.terms)
+	return &fireStream{p, f, walk, limit}, err
+}
+
+// passes reports whether an activation of which bounds are known is above zero and passes the threshold, and whether that is certain.
+func (f *fires) passes(b sparse.Bound, limit float32) (passes, certain bool) {
+	switch {
+	case !(b.Lo > 0):
+		return false, b.Known()
+	case f.threshold == nil:
+		return true, true
+	}
+	return holdsBetween(f.threshold.Op, b, limit)
+}
+
+// limit returns what the threshold compares activations with: where it is in per cent, a part of the largest of all items.
+func (f *fires) limit(ctx context.Context, r *run) (float32, error) {
+	if limit, known := r.limits[f]; known || f.threshold == nil {
+		return limit, nil
+	}
+	limit := float32(f.threshold.X)
+	if f.threshold.Percent {
+		best, err := f.best(ctx, r, 1)
+		if err != nil {
+			return 0, err
+		}
+		limit = f.share(best)
+	}
+	r.limits[f] = limit
+	return limit, nil
+}
+
+// share returns the threshold's part of the largest of some activations.
+func (f *fires) share(found []sparse.Bound) float32 {
+	largest := float32(0)
+	for _, b := range found {
+		largest = max(largest, b.Lo)
+	}
+	return float32(f.threshold.X / 100 * float64(largest))
+}
+
+// best returns the k largest activations, those that tie with the last among them unless there are many, and all where k is 0, by ascending ordinal.
+func (f *fires) best(ctx context.Context, r *run, k int) ([]sparse.Bound, error) {
+	settle := func(ctx context.Context, list []sparse.Bound) ([]sparse.Bound, error) {
+		return f.settle(ctx, r, list, k)
+	}
+	found, err := r.acc.Best(ctx, r, f.terms, k, nil, settle)
+	if err != nil {
+		return nil, err
+	}
+	return found, sparse.Resolve(ctx, r, f.terms, found, sparse.Unknown(found))
+}
+
+// settle leaves of a list, which ascends, the k largest activations; ids break ties.
+func (f *fires) settle(ctx context.Context, r *run, list []sparse.Bound, k int) ([]sparse.Bound, error) {
+	if err := sparse.Resolve(ctx, r, f.terms, list, sparse.Unknown(list)); err != nil {
+		return nil, err
+	}
+	few := shortlist{src: r, k: k}
+	for _, h := range withTies(f.scored(list, nil), k) {
+		if err := few.add(ctx, h); err != nil {
 			return nil, err
 		}
 	}
+	keep := ordinals(hitsOf(few.rows()))
+	return slices.DeleteFunc(list, func(b sparse.Bound) bool { return !keep.Contains(b.Ord) }), nil
+}
+
+// scored makes hits of activations that are known, above zero and pass.
+func (f *fires) scored(found []sparse.Bound, pass func(activation float32, score float64) bool) []hit {
 	hits := make([]hit, 0, len(found))
 	for _, b := range found {
-		if wanted == within || within.Contains(b.Ord) {
-			hits = append(hits, hit{b.Ord, f.weight * float64(b.Lo), f.weight * float64(b.Hi), true})
+		score := f.weight * float64(b.Lo)
+		if b.Lo > 0 && (pass == nil || pass(b.Lo, score)) {
+			hits = append(hits, hit{b.Ord, score, score, true})
 		}
 	}
-	return hits, nil
+	return hits
 }
 
 // leads reports whether the items that pass are those of largest activation, and those of largest score: so it is unless a
@@ -154,78 +200,34 @@ func (f *fires) leads() bool {
 	return (f.threshold == nil || f.threshold.Op == syntax.Ge || f.threshold.Op == syntax.Gt) && f.weight > 1e-100
 }
 
-// ranking returns the k items of largest score, for a condition that leads; all, where k is 0. It makes no hits of the others.
+// ranking returns the k items of largest score, for a condition that leads.
 func (f *fires) ranking(ctx context.Context, r *run, t *tails, k int) ([]ranked, error) {
-	found, err := f.contenders(ctx, r, k)
-	if err == nil {
-		err = sparse.Resolve(ctx, r, f.terms, found, sparse.Unknown(found))
-	}
-	limit := float32(0)
-	if err == nil && f.threshold != nil {
-		limit, err = f.limit(ctx, r, found) // the largest activation is among them
-	}
+	found, err := f.best(ctx, r, k)
 	if err != nil {
 		return nil, err
 	}
-	hits := make([]hit, 0, len(found))
-	for _, b := range found {
-		score := f.weight * float64(b.Lo)
-		if b.Lo > 0 && (f.threshold == nil || holds(f.threshold.Op, b.Lo, limit)) && (t.minScore == nil || score >= *t.minScore) {
-			hits = append(hits, hit{b.Ord, score, score, true})
-		}
+	if f.threshold != nil && f.threshold.Percent {
+		r.limits[f] = f.share(found) // the largest activation is among them
 	}
-	if r.why {
-		r.matched[f] = ordinals(hits)
-	}
-	return t.order.best(ctx, r, slices.Values(withTies(hits, k, false)), nil, k)
-}
-
-// contenders returns bounds of the activations that may be among the k largest; all, where k is 0.
-func (f *fires) contenders(ctx context.Context, r *run, k int) ([]sparse.Bound, error) {
-	if k == 0 {
-		return r.acc.Bounds(ctx, r, f.terms, nil)
-	}
-	return r.acc.Best(ctx, r, f.terms, k)
-}
-
-// passing leaves of found, in place, the items that pass the threshold. Only where
-// the limit lies between the bounds the code has to tell.
-func (f *fires) passing(ctx context.Context, r *run, found []sparse.Bound) ([]sparse.Bound, error) {
-	limit, err := f.limit(ctx, r, found)
+	limit, err := f.limit(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	r.limits[f] = limit
-	var open []int
-	for i, b := range found {
-		if _, certain := holdsBetween(f.threshold.Op, b, limit); !certain {
-			open = append(open, i)
+	hits := f.scored(found, func(activation float32, score float64) bool {
+		return (f.threshold == nil || holds(f.threshold.Op, activation, limit)) && (t.minScore == nil || score >= *t.minScore)
+	})
+	few := shortlist{src: r, k: k}
+	for _, h := range withTies(hits, k) {
+		if err := few.add(ctx, h); err != nil {
+			return nil, err
 		}
 	}
-	if err := sparse.Resolve(ctx, r, f.terms, found, open); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(found, func(b sparse.Bound) bool {
-		passes, _ := holdsBetween(f.threshold.Op, b, limit)
-		return !passes
-	}), nil
+	return few.rows(), ctx.Err()
 }
 
-// limit returns what the threshold compares activations with; found are those of
-// all items where it is in per cent.
-func (f *fires) limit(ctx context.Context, r *run, found []sparse.Bound) (float32, error) {
-	if !f.threshold.Percent {
-		return float32(f.threshold.X), nil
-	}
-	best := sparse.Contenders(slices.Clone(found), 1)
-	if err := sparse.Resolve(ctx, r, f.terms, best, sparse.Unknown(best)); err != nil {
-		return 0, err
-	}
-	largest := float32(0)
-	for _, b := range best {
-		largest = max(largest, b.Lo)
-	}
-	return float32(f.threshold.X / 100 * float64(largest)), nil
+func (f *fires) fulfils(r *run, c index.Coded) bool {
+	_, passes := f.score(r, c)
+	return passes
 }
 
 func (f *fires) score(r *run, c index.Coded) (float64, bool) {
@@ -234,28 +236,6 @@ func (f *fires) score(r *run, c index.Coded) (float64, bool) {
 		return 0, false
 	}
 	return f.weight * float64(activation), true
-}
-
-// activations returns the items in which a group fires, by ascending ordinal, with
-// bounds of the sum of W*activation. The slice is acc's, until it is used again.
-func activations(ctx context.Context, src Source, acc *sparse.Accumulator, terms []index.Term, within *roaring.Bitmap) ([]sparse.Bound, error) {
-	found, err := acc.Bounds(ctx, src, terms, within)
-	if err != nil {
-		return nil, err
-	}
-	var open []int // whether it fires at all is not certain
-	for i, b := range found {
-		if !(b.Lo > 0) {
-			open = append(open, i)
-		}
-	}
-	if len(open) == 0 {
-		return found, nil
-	}
-	if err := sparse.Resolve(ctx, src, terms, found, open); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(found, func(b sparse.Bound) bool { return !(b.Lo > 0) }), nil
 }
 
 // termsOf returns a group by ascending latent.
@@ -302,57 +282,34 @@ func (a *allOf) scores() bool { return slices.ContainsFunc(a.terms, cond.scores)
 
 func (a *allOf) key() string { return joinKeys("and", a.terms) }
 
-func (a *allOf) set(ctx context.Context, r *run) (*roaring.Bitmap, error) {
-	var both *roaring.Bitmap
+func (a *allOf) open(p *pass) (stream, error) {
+	s := &andStream{fold: a.fold}
 	for _, t := range a.terms {
-		s, err := t.set(ctx, r)
-		if err != nil {
+		list, x := &s.filters, t
+		if n, is := t.(*none); is {
+			list, x = &s.except, n.x
+		} else if t.scores() {
+			list = &s.scored
+		}
+		if err := p.openInto(list, x); err != nil {
 			return nil, err
 		}
-		both = intersect(both, s)
 	}
-	return both, nil
+	if len(s.scored)+len(s.filters) > 0 {
+		return s, nil
+	}
+	return s, p.openInto(&s.filters, everything{})
 }
 
-// intersect returns the items of both sets, of b alone where a is nil.
-func intersect(a, b *roaring.Bitmap) *roaring.Bitmap {
-	if a == nil {
-		return b
-	}
-	return roaring.And(a, b)
+// openInto opens a condition and adds its stream to a list.
+func (p *pass) openInto(list *[]stream, c cond) error {
+	s, err := c.open(p)
+	*list = append(*list, s)
+	return err
 }
 
-func (a *allOf) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
-	if !a.scores() {
-		return filterHits(ctx, r, a, within)
-	}
-	for _, t := range a.terms { // what only filters goes first
-		if t.scores() {
-			continue
-		}
-		s, err := t.set(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		within = intersect(within, s)
-	}
-	var both []hit
-	first := true
-	for _, t := range a.terms {
-		if !t.scores() {
-			continue
-		}
-		found, err := findHits(ctx, r, t, within)
-		if err != nil {
-			return nil, err
-		}
-		if first {
-			both, first = found, false
-		} else {
-			both = a.fold.shared(both, found)
-		}
-	}
-	return both, nil
+func (a *allOf) fulfils(r *run, c index.Coded) bool {
+	return !slices.ContainsFunc(a.terms, func(t cond) bool { return !t.fulfils(r, c) })
 }
 
 func (a *allOf) score(r *run, c index.Coded) (float64, bool) {
@@ -387,63 +344,32 @@ func (o *anyOf) scores() bool { return slices.ContainsFunc(o.terms, cond.scores)
 
 func (o *anyOf) key() string { return joinKeys("or", o.terms) }
 
-func (o *anyOf) set(ctx context.Context, r *run) (*roaring.Bitmap, error) {
-	either := roaring.New()
+func (o *anyOf) open(p *pass) (stream, error) {
+	s := &orStream{fold: o.fold}
 	for _, t := range o.terms {
-		s, err := t.set(ctx, r)
-		if err != nil {
+		list := &s.unscored
+		if t.scores() {
+			list = &s.scored
+		}
+		if err := p.openInto(list, t); err != nil {
 			return nil, err
 		}
-		either.Or(s)
 	}
-	return either, nil
+	return s, nil
 }
 
-func (o *anyOf) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
-	var either []hit
-	unscored := roaring.New()
-	for _, t := range o.terms {
-		if !t.scores() {
-			s, err := t.set(ctx, r)
-			if err != nil {
-				return nil, err
-			}
-			unscored.Or(s)
-			continue
-		}
-		found, err := findHits(ctx, r, t, within)
-		if err != nil {
-			return nil, err
-		}
-		if _, isAnd := t.(*allOf); isAnd {
-			r.matched[t] = ordinals(found) // a code does not say whether its filters let an item through
-		}
-		either = o.fold.united(either, found)
-	}
-	if within != nil {
-		unscored.And(within)
-	}
-	return o.fold.united(either, zeroHits(unscored)), nil
+func (o *anyOf) fulfils(r *run, c index.Coded) bool {
+	return slices.ContainsFunc(o.terms, func(t cond) bool { return t.fulfils(r, c) })
 }
 
 func (o *anyOf) score(r *run, c index.Coded) (float64, bool) {
 	total := hit{}
 	for _, t := range o.terms {
-		if _, isAnd := t.(*allOf); !t.scores() || isAnd && !r.matched[t].Contains(c.Ord) {
-			continue
+		if _, isAnd := t.(*allOf); t.scores() && (!isAnd || t.fulfils(r, c)) {
+			total = o.fold.of(total, scoreHit(r, t, c))
 		}
-		total = o.fold.of(total, scoreHit(r, t, c))
 	}
 	return total.lo, total.scored
-}
-
-// zeroHits gives every item of a set the score 0.
-func zeroHits(set *roaring.Bitmap) []hit {
-	hits := make([]hit, 0, set.GetCardinality())
-	for it := set.Iterator(); it.HasNext(); {
-		hits = append(hits, hit{ord: it.Next()})
-	}
-	return hits
 }
 
 func (o *anyOf) plan(t *tree) {
@@ -461,21 +387,16 @@ func (n *none) scores() bool { return false }
 
 func (n *none) key() string { return "not (" + n.x.key() + ")" }
 
-func (n *none) set(ctx context.Context, r *run) (*roaring.Bitmap, error) {
-	all, err := r.All(ctx)
+func (n *none) open(p *pass) (stream, error) {
+	all, err := everything{}.open(p)
 	if err != nil {
 		return nil, err
 	}
-	s, err := n.x.set(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return roaring.AndNot(all, s), nil
+	x, err := n.x.open(p)
+	return &exceptStream{all: all, x: x}, err
 }
 
-func (n *none) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
-	return filterHits(ctx, r, n, within)
-}
+func (n *none) fulfils(r *run, c index.Coded) bool { return !n.x.fulfils(r, c) }
 
 func (n *none) score(*run, index.Coded) (float64, bool) { return 0, false }
 
@@ -491,11 +412,9 @@ func (f *filter) scores() bool { return false }
 
 func (f *filter) key() string { return "filter (" + f.x.key() + ")" }
 
-func (f *filter) set(ctx context.Context, r *run) (*roaring.Bitmap, error) { return f.x.set(ctx, r) }
+func (f *filter) open(p *pass) (stream, error) { return f.x.open(p) }
 
-func (f *filter) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
-	return filterHits(ctx, r, f, within)
-}
+func (f *filter) fulfils(r *run, c index.Coded) bool { return f.x.fulfils(r, c) }
 
 func (f *filter) score(*run, index.Coded) (float64, bool) { return 0, false }
 
@@ -522,11 +441,27 @@ func (h *has) scores() bool { return false }
 
 func (h *has) key() string { return h.pred.String() }
 
-func (h *has) set(ctx context.Context, r *run) (*roaring.Bitmap, error) { return r.Match(ctx, h.pred) }
-
-func (h *has) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
-	return filterHits(ctx, r, h, within)
+// set returns the items that have the value, asked for once in each run.
+func (h *has) set(ctx context.Context, r *run) (*roaring.Bitmap, error) {
+	if set, known := r.sets[h]; known {
+		return set, nil
+	}
+	set, err := r.Match(ctx, h.pred)
+	if err == nil {
+		r.sets[h] = set
+	}
+	return set, err
 }
+
+func (h *has) open(p *pass) (stream, error) {
+	set, err := h.set(p.ctx, p.r)
+	if err != nil {
+		return nil, err
+	}
+	return newSetStream(set), nil
+}
+
+func (h *has) fulfils(r *run, c index.Coded) bool { return r.sets[h].Contains(c.Ord) }
 
 func (h *has) score(*run, index.Coded) (float64, bool) { return 0, false }
 
@@ -543,24 +478,19 @@ func (everything) scores() bool { return false }
 
 func (everything) key() string { return "all" }
 
-func (everything) set(ctx context.Context, r *run) (*roaring.Bitmap, error) { return r.All(ctx) }
-
-func (e everything) hits(ctx context.Context, r *run, within *roaring.Bitmap) ([]hit, error) {
-	return filterHits(ctx, r, e, within)
+func (everything) open(p *pass) (stream, error) {
+	all, err := p.r.All(p.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newSetStream(all), nil
 }
+
+func (everything) fulfils(*run, index.Coded) bool { return true }
 
 func (everything) score(*run, index.Coded) (float64, bool) { return 0, false }
 
 func (e everything) plan(t *tree) { t.line("all items%s", costRows(e.rows, ", %s")) }
-
-// filterHits is hits for a condition that only filters: every score is 0.
-func filterHits(ctx context.Context, r *run, c cond, within *roaring.Bitmap) ([]hit, error) {
-	s, err := c.set(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return zeroHits(intersect(within, s)), nil
-}
 
 func joinKeys(operator string, terms []cond) string {
 	keys := make([]string, len(terms))
@@ -612,7 +542,7 @@ func (f fold) plan(c cond) string {
 	return ", score " + string(f)
 }
 
-// shared returns the items of both lists, scores folded. It may reuse a.
+// shared returns the items of both lists, scores folded, in the place of a.
 func (f fold) shared(a, b []hit) []hit {
 	out := a[:0]
 	for len(a) > 0 && len(b) > 0 {
@@ -629,24 +559,20 @@ func (f fold) shared(a, b []hit) []hit {
 	return out
 }
 
-// united returns the items of either list, the scores of those in both folded.
-func (f fold) united(a, b []hit) []hit {
-	if len(a) == 0 {
-		return b
-	}
-	out := make([]hit, 0, len(a)+len(b))
+// united appends to dst the items of either list, the scores of those in both folded.
+func (f fold) united(dst, a, b []hit) []hit {
 	for len(a) > 0 && len(b) > 0 {
 		switch {
 		case a[0].ord < b[0].ord:
-			out, a = append(out, a[0]), a[1:]
+			dst, a = append(dst, a[0]), a[1:]
 		case a[0].ord > b[0].ord:
-			out, b = append(out, b[0]), b[1:]
+			dst, b = append(dst, b[0]), b[1:]
 		default:
-			out = append(out, f.of(a[0], b[0]))
+			dst = append(dst, f.of(a[0], b[0]))
 			a, b = a[1:], b[1:]
 		}
 	}
-	return append(append(out, a...), b...)
+	return append(append(dst, a...), b...)
 }
 
 // holdsBetween reports whether an activation of which bounds are known passes a
@@ -676,25 +602,24 @@ func holds(op syntax.Op, activation, limit float32) bool {
 	return activation >= limit
 }
 
-// contributions adds what each latent of code gives to the score of an item, by
-// latent: from every scoring condition that let the item through.
-func contributions(r *run, c cond, ord uint32, code sae.Code, sum map[uint32]float64) {
-	if s := r.matched[c]; s == nil || !s.Contains(ord) {
+// contributions adds what each latent of an item's code gives to its score, by latent: from every scoring condition that the item fulfils.
+func contributions(r *run, c cond, item index.Coded, sum map[uint32]float64) {
+	if !c.scores() || !c.fulfils(r, item) {
 		return
 	}
 	switch c := c.(type) {
 	case *allOf:
 		for _, t := range c.terms {
-			contributions(r, t, ord, code, sum)
+			contributions(r, t, item, sum)
 		}
 	case *anyOf:
 		for _, t := range c.terms {
-			contributions(r, t, ord, code, sum)
+			contributions(r, t, item, sum)
 		}
 	case *fires:
 		for _, w := range c.group {
-			if i, found := slices.BinarySearch(code.Latents, w.Latent); found {
-				sum[w.Latent] += c.weight * float64(w.W) * float64(code.Acts[i])
+			if i, found := slices.BinarySearch(item.Code.Latents, w.Latent); found {
+				sum[w.Latent] += c.weight * float64(w.W) * float64(item.Code.Acts[i])
 			}
 		}
 	}

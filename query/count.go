@@ -9,7 +9,6 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 
-	"github.com/saedb/saedb/index/sparse"
 	"github.com/saedb/saedb/query/syntax"
 )
 
@@ -33,13 +32,16 @@ func (n *count) plan(t *tree) {
 }
 
 func (n *count) rows(ctx context.Context, r *run, yield func(Row) bool) error {
-	set, err := n.cond.set(ctx, r)
-	if err != nil {
+	if n.by == "" {
+		all, err := n.size(ctx, r)
+		if err == nil {
+			yield(Row{Kind: KindCount, Rank: 1, Count: all})
+		}
 		return err
 	}
-	if n.by == "" {
-		yield(Row{Kind: KindCount, Rank: 1, Count: int(set.GetCardinality())})
-		return nil
+	set, err := setOf(ctx, r, n.cond)
+	if err != nil {
+		return err
 	}
 	counts := map[any]int{}
 	switch n.by {
@@ -65,6 +67,25 @@ func (n *count) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	slices.SortFunc(rows, n.compare)
 	yieldRows(rows, n.tails, n.tails.top, yield)
 	return nil
+}
+
+// size returns how many items there are that fulfil the condition.
+func (n *count) size(ctx context.Context, r *run) (size int, err error) {
+	switch c := n.cond.(type) {
+	case everything:
+		return r.Len(), nil
+	case *has:
+		set, err := c.set(ctx, r)
+		if err != nil {
+			return 0, err
+		}
+		return int(set.GetCardinality()), nil
+	}
+	err = eachMask(ctx, r, n.cond, func(_ uint32, m *mask) error {
+		size += m.len()
+		return nil
+	})
+	return size, err
 }
 
 // compare puts the largest count first, or sorts as the query asks; equal rows
@@ -132,37 +153,49 @@ func (c *compiler) countBy(n *count, by *syntax.Field) (cost string, err error) 
 
 // countConcepts counts, for each concept, the items of set in which it fires.
 // Concepts that fire in none are left out.
-func countConcepts(ctx context.Context, src Source, set *roaring.Bitmap, counts map[any]int) error {
-	among := set
-	if int(set.GetCardinality()) == src.Len() {
-		among = nil
-	}
-	var acc sparse.Accumulator
-	for _, w := range src.Words() {
-		concept, _ := src.Concept(w)
-		found, err := activations(ctx, src, &acc, termsOf(concept.Group), among)
+func countConcepts(ctx context.Context, r *run, set *roaring.Bitmap, counts map[any]int) error {
+	among := masksWithin(r, set)
+	for _, w := range r.Words() {
+		concept, _ := r.Concept(w)
+		n := 0
+		f := &fires{group: concept.Group, terms: termsOf(concept.Group), weight: 1}
+		err := eachMask(ctx, r, f, func(first uint32, m *mask) error {
+			if among != nil {
+				m.and(among.at(first))
+			}
+			n += m.len()
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		if len(found) > 0 {
-			counts[w] = len(found)
+		if n > 0 {
+			counts[w] = n
 		}
 	}
 	return nil
 }
 
+// masksWithin returns the blocks of a set of items, nil where that is all of them.
+func masksWithin(r *run, set *roaring.Bitmap) masks {
+	if int(set.GetCardinality()) == r.Len() {
+		return nil
+	}
+	return masksOf(set)
+}
+
 // countLatents is countConcepts for latents.
-func countLatents(ctx context.Context, src Source, set *roaring.Bitmap, counts map[any]int) error {
-	m, _ := src.Model()
-	whole := int(set.GetCardinality()) == src.Len()
+func countLatents(ctx context.Context, r *run, set *roaring.Bitmap, counts map[any]int) error {
+	m, _ := r.Model()
+	among := masksWithin(r, set)
 	for latent := range uint32(m.Latents) {
 		n, err := 0, error(nil)
-		if whole {
+		if among == nil {
 			var s LatentStats
-			s, err = src.LatentStats(ctx, latent)
+			s, err = r.LatentStats(ctx, latent)
 			n = s.Count
 		} else {
-			n, err = countActive(ctx, src, set, latent)
+			n, err = countActive(ctx, r, among, latent)
 		}
 		if err != nil {
 			return err
@@ -175,13 +208,14 @@ func countLatents(ctx context.Context, src Source, set *roaring.Bitmap, counts m
 }
 
 // countActive counts the items of set in which a latent is active.
-func countActive(ctx context.Context, src Source, set *roaring.Bitmap, latent uint32) (n int, err error) {
+func countActive(ctx context.Context, src Source, among masks, latent uint32) (n int, err error) {
 	for b, err := range src.Blocks(ctx, latent) {
 		if err != nil {
 			return 0, err
 		}
+		m := among.at(b.First)
 		for _, row := range b.Rows {
-			if set.Contains(b.First + uint32(row)) {
+			if m.has(uint32(row)) {
 				n++
 			}
 		}

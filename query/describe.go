@@ -204,8 +204,10 @@ func nearestPictures(ctx context.Context, r *run, ord uint32) ([]Picture, error)
 		return nil, err
 	}
 	n := &near{dense: true}
-	rank := n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) { return r.NearDense(ctx, v, k, nil, index.Auto) })
-	best, err := rank(ctx, describeFew+1)
+	rank := n.ranked(r, nil, func(ctx context.Context, k int, f index.Filter) ([]index.Hit, error) {
+		return r.NearDense(ctx, v, k, f, index.Auto)
+	})
+	best, err := rank(ctx, nil, describeFew+1)
 	var out []Picture
 	for _, h := range best {
 		if h.ord != ord && len(out) < describeFew {

@@ -2,9 +2,9 @@ package query
 
 import (
 	"context"
-	"iter"
 	"slices"
 
+	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/query/syntax"
 	"github.com/saedb/saedb/sae"
 )
@@ -21,98 +21,80 @@ func (f *find) plan(t *tree) {
 }
 
 func (f *find) rows(ctx context.Context, r *run, yield func(Row) bool) error {
-	r.why = f.tails.with.why
 	from, err := f.tails.start(r)
 	if err != nil {
 		return err
 	}
-	walked := f.tails.group != nil || f.tails.distinct > 0
-	var behind *ranked
-	if !walked { // else what is left out depends on what came before
-		if behind, err = f.tails.lastRow(ctx, r, from); err != nil {
-			return err
-		}
-	}
-	s, err := f.tails.show(ctx, r, f.ranking(r, behind), from, !walked, f.tails.rows(f.cond.scores()))
+	s, err := f.tails.show(ctx, r, f.ranking(r), from, f.tails.rows(f.cond.scores()))
 	if err != nil {
 		return err
 	}
 	why := func(ord uint32, code sae.Code) []Why {
 		sum := map[uint32]float64{}
-		contributions(r, f.cond, ord, code, sum)
+		contributions(r, f.cond, index.Coded{Ord: ord, Code: code}, sum)
 		return explainScore(r, code, sum)
 	}
 	return yieldImages(ctx, r, s, &f.tails, why, nil, yield)
 }
 
-// ranking orders the items that fulfil the condition: those behind a row, where one is given.
-func (f *find) ranking(r *run, behind *ranked) ranking {
-	o := f.tails.order
-	switch {
-	case !f.cond.scores():
-		return func(ctx context.Context, k int) ([]ranked, error) { return f.unscored(ctx, r, behind, k) }
-	case o.byField():
-		return func(ctx context.Context, k int) ([]ranked, error) { return f.byField(ctx, r, behind, k) }
-	}
-	if one, isOne := f.cond.(*fires); isOne && one.leads() && behind == nil && !o.ascending() {
-		return func(ctx context.Context, k int) ([]ranked, error) { return one.ranking(ctx, r, &f.tails, k) }
-	}
-	var hits []hit
-	found := false
-	return func(ctx context.Context, k int) ([]ranked, error) {
-		if !found {
-			var err error
-			if hits, err = f.hits(ctx, r); err == nil && behind != nil {
-				hits, err = o.behind(ctx, r, f.cond, hits, behind)
-			}
-			if err != nil {
-				return nil, err
-			}
-			found = true
+// ranking orders the items that fulfil the condition.
+func (f *find) ranking(r *run) ranking {
+	one, alone := f.cond.(*fires)
+	return func(ctx context.Context, behind *ranked, k int) ([]ranked, error) {
+		switch {
+		case !f.cond.scores():
+			return f.unscored(ctx, r, behind, k)
+		case f.tails.order.byField():
+			return f.byField(ctx, r, behind, k)
+		case alone && one.leads() && behind == nil && !f.tails.order.ascending():
+			return one.ranking(ctx, r, &f.tails, k)
 		}
-		few, err := o.contenders(ctx, r, f.cond, hits, k)
-		if err != nil {
-			return nil, err
-		}
-		return o.best(ctx, r, slices.Values(few), nil, k)
+		return f.byScore(ctx, r, behind, k)
 	}
 }
 
-// hits returns the items that fulfil the condition and have the smallest score that is asked for.
-func (f *find) hits(ctx context.Context, r *run) ([]hit, error) {
-	hits, err := findHits(ctx, r, f.cond, nil)
-	if err != nil {
-		return nil, err
-	}
-	return f.tails.atLeast(ctx, r, f.cond, hits)
-}
-
-// unscored ranks items that have no scores. It holds as many of them at a time as are asked for.
+// unscored ranks items that have no scores.
 func (f *find) unscored(ctx context.Context, r *run, behind *ranked, k int) ([]ranked, error) {
 	if least := f.tails.minScore; least != nil && *least > 0 {
 		return nil, nil
 	}
-	set, err := f.cond.set(ctx, r)
-	if err != nil {
+	few := shortlist{order: f.tails.order, src: r, behind: behind, k: k}
+	var ords []uint32
+	err := eachMask(ctx, r, f.cond, func(first uint32, m *mask) error {
+		ords = m.appendTo(ords[:0], first)
+		for _, ord := range ords {
+			if err := few.add(ctx, hit{ord: ord}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return few.rows(), err
+}
+
+// byScore ranks items by their scores.
+func (f *find) byScore(ctx context.Context, r *run, behind *ranked, k int) ([]ranked, error) {
+	few := newPool(r, f.cond, &f.tails, behind, k)
+	if err := eachHits(ctx, r, f.cond, func(hits []hit) error { return few.offer(ctx, hits) }); err != nil {
 		return nil, err
 	}
-	var each iter.Seq[hit] = func(yield func(hit) bool) {
-		for it := set.Iterator(); it.HasNext() && yield(hit{ord: it.Next()}); {
-		}
-	}
-	return f.tails.order.best(ctx, r, each, behind, k)
+	return few.rows(ctx)
 }
 
 // byField ranks items by a field; their scores come from the codes of those that are shown.
 func (f *find) byField(ctx context.Context, r *run, behind *ranked, k int) ([]ranked, error) {
-	hits, err := f.hits(ctx, r)
+	few := shortlist{order: f.tails.order, src: r, behind: behind, k: k}
+	err := eachHits(ctx, r, f.cond, func(hits []hit) error {
+		hits, err := f.tails.atLeast(ctx, r, f.cond, hits)
+		for i := 0; i < len(hits) && err == nil; i++ {
+			err = few.add(ctx, hits[i])
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	list, err := f.tails.order.best(ctx, r, slices.Values(hits), behind, k)
-	if err != nil {
-		return nil, err
-	}
+	list := few.rows()
 	return list, scoreRanked(ctx, r, f.cond, list)
 }
 
@@ -139,15 +121,15 @@ func yieldImages(ctx context.Context, r *run, s slice, t *tails, why func(ord ui
 
 // fillImage adds to a row what the query asks for of its item.
 func fillImage(ctx context.Context, r *run, row *Row, ord uint32, w with, why func(ord uint32, code sae.Code) []Why) error {
-	meta, err := r.Meta(ctx, ord)
-	if err != nil {
+	var err error
+	if row.Path, err = r.Path(ctx, ord); err != nil {
 		return err
 	}
-	row.Path = row.ID
-	if path, isText := meta["path"].(string); isText {
-		row.Path = path
-	}
 	if w.meta {
+		meta, err := r.Meta(ctx, ord)
+		if err != nil {
+			return err
+		}
 		row.Meta = make(map[string]any, len(meta))
 		for k, v := range meta {
 			if k != "path" {

@@ -318,20 +318,32 @@ func groupStats(ctx context.Context, src Source, groups [][]Weight) ([]LatentSta
 	if 4*postings >= src.Len() { // going through a code is quicker than getting it
 		return stats, sumAll(ctx, src, sums, stats)
 	}
-	var acc sparse.Accumulator
 	for i, terms := range sums {
-		found, err := acc.Bounds(ctx, src, terms, nil)
-		if err == nil {
-			err = sparse.Resolve(ctx, src, terms, found, sparse.Unknown(found))
-		}
-		if err != nil {
+		if err := sumGroup(ctx, src, terms, &stats[i]); err != nil {
 			return nil, err
-		}
-		for _, b := range found {
-			stats[i].add(b.Lo)
 		}
 	}
 	return stats, nil
+}
+
+// sumGroup adds to the statistics of a group the scores of the items in which it fires.
+func sumGroup(ctx context.Context, src Source, terms []index.Term, stats *LatentStats) error {
+	postings := sparse.NewPostings(ctx, src)
+	defer postings.Stop()
+	walk, err := postings.Walk(terms)
+	if err != nil {
+		return err
+	}
+	var found []sparse.Bound
+	return eachBlock(ctx, walk.Next, func(first uint32) (err error) {
+		if found, err = walk.Bounds(found[:0], first); err == nil {
+			err = sparse.Resolve(ctx, src, terms, found, sparse.Unknown(found))
+		}
+		for _, b := range found {
+			stats.add(b.Lo)
+		}
+		return err
+	})
 }
 
 // add counts an item in which a group fires.

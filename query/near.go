@@ -59,7 +59,7 @@ func (n *near) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 	if err != nil {
 		return err
 	}
-	s, err := n.tails.show(ctx, r, rank, from, false, n.tails.rows(true))
+	s, err := n.tails.show(ctx, r, rank, from, n.tails.rows(true))
 	if err != nil {
 		return err
 	}
@@ -80,35 +80,84 @@ func (n *near) rows(ctx context.Context, r *run, yield func(Row) bool) error {
 func (n *near) ranking(ctx context.Context, r *run, among *roaring.Bitmap) (ranking, sae.Code, error) {
 	if n.dense {
 		v, err := n.vector(ctx, r)
-		return n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) {
-			return r.NearDense(ctx, v, k, among, n.tails.looking())
+		return n.ranked(r, among, func(ctx context.Context, k int, f index.Filter) ([]index.Hit, error) {
+			return r.NearDense(ctx, v, k, f, n.tails.looking())
 		}), sae.Code{}, err
 	}
 	code, err := n.code(ctx, r)
 	if len(code.Latents) == 0 {
-		return func(context.Context, int) ([]ranked, error) { return nil, nil }, code, err
+		return func(context.Context, *ranked, int) ([]ranked, error) { return nil, nil }, code, err
 	}
-	return n.ranked(r, func(ctx context.Context, k int) ([]index.Hit, error) { return r.NearLatent(ctx, code, k, among) }), code, err
+	return n.ranked(r, among, func(ctx context.Context, k int, f index.Filter) ([]index.Hit, error) {
+		return r.NearLatent(ctx, code, k, f)
+	}), code, err
 }
 
-// ranked makes a ranking of a search for the k nearest.
-func (n *near) ranked(r *run, search func(ctx context.Context, k int) ([]index.Hit, error)) ranking {
-	return func(ctx context.Context, k int) ([]ranked, error) {
-		found, err := search(ctx, k)
-		if err != nil {
-			return nil, err
+// A search returns the k nearest of some items, of all where the filter is nil.
+type search func(ctx context.Context, k int, f index.Filter) ([]index.Hit, error)
+
+// ranked makes a ranking of a search. Rows behind another one come from searches that leave out what was found before, ever more at a time: what is held are
+// mostWalk rows at most, besides those that tie, and the set of those that were found.
+func (n *near) ranked(r *run, among *roaring.Bitmap, find search) ranking {
+	var last *ranked // of the rows returned so far
+	seen := roaring.New()
+	return func(ctx context.Context, behind *ranked, k int) ([]ranked, error) {
+		if behind == nil || last == nil || behind.ord != last.ord {
+			seen.Clear()
 		}
-		hits := make([]hit, 0, len(found))
-		for _, h := range found {
-			if n.dense || h.Score > 0 { // codes without a common latent are not near
-				hits = append(hits, hit{h.Ord, float64(h.Score), float64(h.Score), true})
+		few := shortlist{src: r, behind: behind, k: k}
+		for ask := k; ; ask = max(k, min(ask*growth, mostWalk)) {
+			f, err := leftOf(ctx, r, among, seen)
+			if err != nil {
+				return nil, err
 			}
+			found, err := find(ctx, ask, f)
+			if err != nil {
+				return nil, err
+			}
+			hits := n.wanted(found)
+			for _, h := range hits {
+				if err := few.add(ctx, h); err != nil {
+					return nil, err
+				}
+			}
+			if len(few.list) >= k || len(hits) < ask {
+				break
+			}
+			seen.AddMany(ordinals(hits).ToArray())
 		}
-		if hits, err = n.tails.atLeast(ctx, r, everything{}, hits); err != nil { // all scores are known
+		rows := few.rows()
+		if seen.AddMany(ordinals(hitsOf(rows)).ToArray()); len(rows) > 0 {
+			last = &rows[len(rows)-1]
+		}
+		return rows, ctx.Err()
+	}
+}
+
+// leftOf returns what is left of some items, nil for all of them, once others are taken out.
+func leftOf(ctx context.Context, r *run, among, seen *roaring.Bitmap) (*roaring.Bitmap, error) {
+	if seen.IsEmpty() {
+		return among, nil
+	}
+	if among == nil {
+		var err error
+		if among, err = r.All(ctx); err != nil {
 			return nil, err
 		}
-		return n.tails.order.best(ctx, r, slices.Values(hits), nil, k)
 	}
+	return roaring.AndNot(among, seen), nil
+}
+
+// wanted leaves out what is not near, or not near enough.
+func (n *near) wanted(found []index.Hit) []hit {
+	hits := make([]hit, 0, len(found))
+	for _, h := range found {
+		score := float64(h.Score)
+		if (n.dense || score > 0) && (n.tails.minScore == nil || score >= *n.tails.minScore) { // codes without a common latent are not near
+			hits = append(hits, hit{h.Ord, score, score, true})
+		}
+	}
+	return hits
 }
 
 // compare says at which rank the rows that are shown were without steering and edits, and tells which rows steering drove out.
@@ -122,7 +171,7 @@ func (n *near) compare(ctx context.Context, r *run, among *roaring.Bitmap, s sli
 	if end == 0 {
 		return nil, nil
 	}
-	before, err := rank(ctx, end)
+	before, err := rank(ctx, nil, end)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +232,7 @@ func (n *near) among(ctx context.Context, r *run) (*roaring.Bitmap, error) {
 	if n.where == nil {
 		among, err = r.All(ctx)
 	} else {
-		among, err = n.where.set(ctx, r)
+		among, err = setOf(ctx, r, n.where)
 	}
 	if err != nil {
 		return nil, err
@@ -246,7 +295,7 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 			return nil, err
 		}
 	}
-	n.cost = c.nearCost(f, t)
+	n.cost = c.nearCost(n, f)
 	for _, tail := range f.Tails {
 		if tail.Kind == syntax.TailWith && n.dense && t.with.why && !changed {
 			return nil, c.fail(tail.Span, "ask in latent, or explain an image", "nearness of vectors is not made of latents")
@@ -292,14 +341,14 @@ func hasEdits(o *syntax.Operand) bool {
 	return len(o.Edits) > 0 || slices.ContainsFunc(o.Mean, hasEdits)
 }
 
-// nearCost estimates what a search reads: vectors, or as many postings as a code's latents have on average.
-func (c *compiler) nearCost(f *syntax.Find, t tails) string {
+// nearCost estimates what a search reads: what the index of vectors says, or as many postings as a code's latents have on average.
+func (c *compiler) nearCost(n *near, f *syntax.Find) string {
 	if !c.planning {
 		return ""
 	}
-	if c.inDense(f.Near) {
+	if n.dense {
 		text := f.Near.What.Kind == syntax.OperandText && len(f.Near.Steer) == 0
-		return ", " + c.DenseWay(max(t.offset+t.rows(true), 1), text, f.Where != nil, t.looking())
+		return ", " + c.DenseWay(max(n.tails.need(0, n.tails.rows(true)), 1), text, f.Where != nil, n.tails.looking())
 	}
 	m, _ := c.Model()
 	return ", about " + counted(int(int64(c.Len())*int64(m.K)*int64(m.K)/int64(max(m.Latents, 1))), "posting")

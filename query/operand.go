@@ -129,9 +129,44 @@ func findID(ctx context.Context, r *run, at syntax.Span, id string) (uint32, err
 		return 0, err
 	}
 	if !found {
-		return 0, r.fail(at, ErrNotFound, fmt.Sprintf("no image has the id %s", syntax.Quote(id)), "the query `images like *…*` finds ids")
+		hint, err := nearestIDs(ctx, r, id)
+		if err != nil {
+			return 0, err
+		}
+		return 0, r.fail(at, ErrNotFound, fmt.Sprintf("no image has the id %s", syntax.Quote(id)), hint)
 	}
 	return ord, nil
+}
+
+// fewIDs is up to how many images an error looks through for ids like the one that is wrong.
+const fewIDs = 10_000
+
+// nearestIDs names the ids that are most like one that is wrong, or a way to find them.
+func nearestIDs(ctx context.Context, r *run, id string) (string, error) {
+	hint := "the query `images like *…*` finds ids"
+	if r.Len() > fewIDs {
+		return hint, nil
+	}
+	all, err := r.All(ctx)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	for it := all.Iterator(); it.HasNext(); {
+		one, err := r.ID(ctx, it.Next())
+		if err != nil {
+			return "", err
+		}
+		ids = append(ids, one)
+	}
+	slices.Sort(ids)
+	if near := syntax.Nearest(id, ids); len(near) > 0 {
+		for i := range near {
+			near[i] = syntax.Name{Text: near[i]}.String()
+		}
+		return "did you mean " + syntax.JoinOr(near) + "?", nil
+	}
+	return hint, ctx.Err()
 }
 
 // addSelf adds the images that the operand names to a set.

@@ -218,29 +218,26 @@ func (t *tails) cut(rows []ranked, skip, top int) slice {
 	return slice{rows: rows[from:to], before: from, done: to, more: to < len(rows)}
 }
 
-// show takes of a ranking what the tails ask for. Where the ranking begins behind the cursor, behind says how many rows that are.
-func (t *tails) show(ctx context.Context, r *run, rank ranking, from *cursor, behind bool, top int) (s slice, err error) {
+// show takes of a ranking what the tails ask for.
+func (t *tails) show(ctx context.Context, r *run, rank ranking, from *cursor, top int) (slice, error) {
 	skip := 0
 	if from != nil {
 		skip = from.done
 	}
-	switch {
+	switch { // what is left out depends on what came before
 	case t.group != nil:
-		s, err = t.showGroups(ctx, r, rank, skip, top)
+		return t.showGroups(ctx, r, rank, skip, top)
 	case t.distinct > 0:
-		var rows []ranked
-		rows, err = t.takeDistinct(ctx, r, rank, t.need(skip, top))
-		s = t.cut(rows, skip, top)
-	case behind && from != nil:
-		var rows []ranked
-		rows, err = rank(ctx, t.need(0, top))
-		s = t.cut(rows, 0, top)
-		s.before, s.done = s.before+skip, s.done+skip
-	default:
-		var rows []ranked
-		rows, err = rank(ctx, t.need(skip, top))
-		s = t.cut(rows, skip, top)
+		rows, err := t.takeDistinct(ctx, r, rank, t.need(skip, top))
+		return t.cut(rows, skip, top), err
 	}
+	behind, err := t.lastRow(ctx, r, from)
+	if err != nil {
+		return slice{}, err
+	}
+	rows, err := rank(ctx, behind, t.need(0, top))
+	s := t.cut(rows, 0, top)
+	s.before, s.done = s.before+skip, s.done+skip
 	return s, err
 }
 

@@ -35,11 +35,8 @@ type run struct {
 	Source
 	p *Plan
 
-	// why says that the query asks what scores are made of.
-	why bool
-	// matched remembers which rows scoring conditions let through: all of them
-	// where why is asked for, otherwise those that cannot tell from a code.
-	matched map[cond]*roaring.Bitmap
+	// sets are the items that the metadata index found.
+	sets map[*has]*roaring.Bitmap
 	// limits are what thresholds compare activations with.
 	limits map[*fires]float32
 	// vectors are those of operands outside the database, of unit norm.
@@ -76,7 +73,7 @@ func (p *Plan) Run(ctx context.Context, src Source) iter.Seq2[Row, error] {
 			p.yieldPlan(yield)
 			return
 		}
-		r := &run{Source: src, p: p, matched: map[cond]*roaring.Bitmap{}, limits: map[*fires]float32{}, vectors: map[*syntax.Operand][]float32{}}
+		r := &run{Source: src, p: p, sets: map[*has]*roaring.Bitmap{}, limits: map[*fires]float32{}, vectors: map[*syntax.Operand][]float32{}}
 		for _, note := range p.notes {
 			r.note(note)
 		}

@@ -11,10 +11,9 @@ import (
 	"github.com/saedb/saedb/index"
 )
 
-// A ranking returns the first k rows of an answer, fewer only where there are no
-// more, with their scores known; all rows, where k is 0. Asked again for more rows it
-// begins with the same ones.
-type ranking func(ctx context.Context, k int) ([]ranked, error)
+// A ranking returns the first k rows of an answer, fewer only where there are no more, with their scores known; all rows, where k is 0. Where a row is
+// given it is the first k behind that.
+type ranking func(ctx context.Context, behind *ranked, k int) ([]ranked, error)
 
 // A ranked hit has the id that breaks ties, and what it is ordered by.
 type ranked struct {
@@ -24,34 +23,35 @@ type ranked struct {
 	group any // the value of the field that rows are grouped by
 }
 
-// A walk asks first for some more rows than its caller expects to need, and then for growth times as many.
+// A walk asks first for some more rows than its caller expects to need, then for growth times as many, up to mostWalk at a time: so many are held.
 const (
 	firstWalk = 64
 	growth    = 4
+	mostWalk  = 1 << 13
 )
 
 // walk yields the rows of a ranking one after the other. need is how many the caller expects to need; 0 is all.
 func (rank ranking) walk(ctx context.Context, need int) iter.Seq2[ranked, error] {
 	return func(yield func(ranked, error) bool) {
-		seen, k := 0, 0
+		k := mostWalk
 		if need > 0 {
-			k = max(2*need, firstWalk)
+			k = min(max(2*need, firstWalk), mostWalk)
 		}
-		for ; ; k *= growth {
-			list, err := rank(ctx, k)
+		for behind := (*ranked)(nil); ; k = min(k*growth, mostWalk) {
+			list, err := rank(ctx, behind, k)
 			if err != nil {
 				yield(ranked{}, err)
 				return
 			}
-			for _, row := range list[min(seen, len(list)):] {
+			for _, row := range list {
 				if !yield(row, nil) {
 					return
 				}
 			}
-			if k == 0 || len(list) < k {
+			if len(list) < k {
 				return
 			}
-			seen = k
+			behind = &list[k-1]
 		}
 	}
 }
@@ -68,34 +68,19 @@ func (o order) byField() bool { return o.field != "" && o.field != "score" }
 // ascending reports whether the smallest score comes first.
 func (o order) ascending() bool { return o.field == "score" && !o.desc }
 
-// contenders returns, in a new slice, the hits of c that come first by score: k of them, and all that tie with the last;
-// all of them where k is 0. Their scores are known.
-func (o order) contenders(ctx context.Context, r *run, c cond, hits []hit, k int) ([]hit, error) {
-	few := withTies(hits, k, o.ascending())
-	if err := resolve(ctx, r, c, few, func(hit) bool { return true }); err != nil {
-		return nil, err
-	}
-	return withTies(few, k, o.ascending()), nil
-}
-
-// withTies returns, in a new slice, the hits that may be among the k of largest score (of smallest,
-// if that is asked for) or tie with the last of them.
-func withTies(hits []hit, k int, smallest bool) []hit {
+// withTies returns, in a new slice, the hits of known score that are among the k of largest score or tie with the last of them.
+func withTies(hits []hit, k int) []hit {
 	if k == 0 || k >= len(hits) {
 		return slices.Clone(hits)
 	}
 	floor := index.NewFloor(k)
 	for i := range hits {
-		if smallest {
-			floor.Offer(-hits[i].hi)
-		} else {
-			floor.Offer(hits[i].lo)
-		}
+		floor.Offer(hits[i].lo)
 	}
 	least := floor.Least()
 	few := make([]hit, 0, k)
 	for _, h := range hits {
-		if smallest && -h.lo >= least || !smallest && h.hi >= least {
+		if h.lo >= least {
 			few = append(few, h)
 		}
 	}
@@ -105,37 +90,49 @@ func withTies(hits []hit, k int, smallest bool) []hit {
 // checkEvery is how many rows are looked at between two looks at the context.
 const checkEvery = 1024
 
-// best returns the first k of some hits in order, all where k is 0. It holds no more than some multiple of k at a time.
-// Only hits behind a row count, where one is given. The scores of all are known, unless the order does without.
-func (o order) best(ctx context.Context, src Source, hits iter.Seq[hit], behind *ranked, k int) ([]ranked, error) {
-	var list []ranked
-	n := 0
-	for h := range hits {
-		if n++; n%checkEvery == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		row, err := o.row(ctx, src, h)
-		if err != nil {
-			return nil, err
-		}
-		if behind != nil && o.compare(row, *behind) <= 0 {
-			continue
-		}
-		if list = append(list, row); k > 0 && len(list) >= 2*k+checkEvery {
-			list = o.first(list, k)
-		}
-	}
-	return o.first(list, k), ctx.Err()
+// A shortlist keeps the first k of the hits that are added to it, all where k is 0: of those behind a row, where one is given. It holds no more than some
+// multiple of k. The scores of all are known, unless the order does without.
+type shortlist struct {
+	order  order
+	src    Source
+	behind *ranked
+	k      int
+
+	list  []ranked
+	full  bool // the list begins with k rows in order, and nothing behind the last of them counts any more
+	added int
 }
 
-// first sorts rows and cuts them after the k-th.
-func (o order) first(list []ranked, k int) []ranked {
-	slices.SortFunc(list, o.compare)
-	if k > 0 && k < len(list) {
-		clear(list[k:])
-		list = list[:k]
+func (s *shortlist) add(ctx context.Context, h hit) error {
+	if s.added++; s.added%checkEvery == 0 && ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return list
+	row, err := s.order.row(ctx, s.src, h)
+	if err != nil {
+		return err
+	}
+	if s.behind != nil && s.order.compare(row, *s.behind) <= 0 || s.full && s.order.compare(row, s.list[s.k-1]) >= 0 {
+		return nil
+	}
+	if s.list = append(s.list, row); s.k > 0 && len(s.list) >= 2*s.k+checkEvery {
+		s.cut()
+	}
+	return nil
+}
+
+// cut sorts the list and leaves the first k.
+func (s *shortlist) cut() {
+	slices.SortFunc(s.list, s.order.compare)
+	if s.k > 0 && s.k <= len(s.list) {
+		clear(s.list[s.k:])
+		s.list, s.full = s.list[:s.k], true
+	}
+}
+
+// rows returns the first k in order.
+func (s *shortlist) rows() []ranked {
+	s.cut()
+	return s.list
 }
 
 // row reads what a hit is ordered by.
@@ -208,7 +205,7 @@ func kindRank(v any) int {
 	return 3
 }
 
-// atLeast leaves out hits of c below the smallest score that was asked for.
+// atLeast leaves out hits of c below the smallest score that was asked for, in place.
 func (t *tails) atLeast(ctx context.Context, r *run, c cond, hits []hit) ([]hit, error) {
 	if t.minScore == nil {
 		return hits, nil
@@ -216,26 +213,6 @@ func (t *tails) atLeast(ctx context.Context, r *run, c cond, hits []hit) ([]hit,
 	least := *t.minScore
 	err := resolve(ctx, r, c, hits, func(h hit) bool { return !(h.lo >= least) && !(h.hi < least) })
 	return slices.DeleteFunc(hits, func(h hit) bool { return h.lo < least }), err
-}
-
-// behind leaves out hits of c that come before a row or are that row, by score and then by id.
-func (o order) behind(ctx context.Context, r *run, c cond, hits []hit, row *ranked) ([]hit, error) {
-	at := row.lo
-	err := resolve(ctx, r, c, hits, func(h hit) bool { return h.lo <= at && at <= h.hi })
-	if err != nil {
-		return nil, err
-	}
-	var failed error
-	return slices.DeleteFunc(hits, func(h hit) bool {
-		if h.lo != at || !h.known() {
-			return (h.lo > at) != o.ascending()
-		}
-		id, err := r.ID(ctx, h.ord)
-		if err != nil {
-			failed = err
-		}
-		return id <= row.id
-	}), failed
 }
 
 // scoreRanked makes the scores of ranked hits known.

@@ -82,13 +82,16 @@ type Source interface {
 	// "width", "meta.year". Values are string, int64, float64, time.Time, bool or []string.
 	Meta(ctx context.Context, ord uint32) (map[string]any, error)
 
+	// Path returns what Meta has as "path", which is a string, and the id where it has none.
+	Path(ctx context.Context, ord uint32) (string, error)
+
 	// Match returns the live items whose metadata satisfies p, which is the items
 	// for which Pred.Match holds of the value of the field p.Field. It answers
 	// every field of Fields and also "id" and "path"; a field nobody has matches nothing.
 	Match(ctx context.Context, p Pred) (*roaring.Bitmap, error)
 
 	// Blocks yields the live items in whose code a latent is active, by ascending
-	// ordinal, each once and in one block: it says of the activations between
+	// ordinal, each once and in one block, and at most one block for each First: it says of the activations between
 	// which bounds they lie. A block is valid until the next step.
 	Blocks(ctx context.Context, latent uint32) iter.Seq2[index.Block, error]
 
@@ -116,10 +119,10 @@ type Source interface {
 	// NearDense returns the k items of f (all, where f is nil) whose vectors have
 	// the largest cosine with q, best first, and every further item that ties
 	// with the k-th. The answer is exact where the effort is index.Exact; otherwise the source may choose to miss
-	// some of them, and never returns fewer than k where there are k.
+	// some of them, and never returns fewer than k where there are k. Scores are exact either way.
 	NearDense(ctx context.Context, q []float32, k int, f index.Filter, e index.Effort) ([]index.Hit, error)
 
-	// NearLatent finds the nearest, exactly, for codes: the cosine of c and the items' codes.
+	// NearLatent is NearDense for codes, always exact: the cosine of c and the items' codes.
 	NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error)
 
 	// TextVector returns the vector of a text. The note, where not empty, is for

@@ -71,6 +71,9 @@ func (c *compiler) preds(m *syntax.Meta, f Field) (preds []Pred, negate bool, er
 		}
 		return []Pred{{Field: f.Name, Op: Eq, Values: []any{true}}}, false, nil
 	}
+	if m.Op == syntax.Glob && len(f.Types) > 0 && !slices.Contains(f.Types, TypeString) {
+		return nil, false, c.fail(m.Values[0].Span, "compare it: = < <= > >= between", "%s holds %s, and a pattern matches text only", f.Name, typeList(f))
+	}
 	var values []literal
 	for _, v := range m.Values {
 		list, err := c.literals(v, f, m.Op)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Dense search of saedb beside its peers: the same rows, the same queries, one thread, process CPU time.
 
-  dense.py --saectl BINARY [--data DIR | --clip DIR] [--only exact,batch,graphs] [--passes 5] [--k 10]
+  dense.py --saectl BINARY [--data DIR | --clip DIR] [--only exact,batch,graphs,ivf] [--passes 5] [--k 10]
 
 --data DIR   base.npy, pictures.npy and texts.npy, as `saectl bench data --out DIR` writes them
 --clip DIR   news, unsplash and names .f16.npy: every twentieth picture is a query, the rest is the base, names are the texts
@@ -85,6 +85,23 @@ class Faiss:
             self.index.hnsw.efSearch = ef
         if single:
             return np.concatenate([self.index.search(queries[i:i + 1], k)[1] for i in range(len(queries))])
+        return self.index.search(queries, k)[1]
+
+
+class Ivf:
+    """Product codes of 4 bits in 1024 lists, reranked from the rows; ef is the number of lists that are looked at."""
+
+    def __init__(self, base):
+        import faiss
+        faiss.omp_set_num_threads(1)
+        self.index = faiss.index_factory(base.shape[1], "IVF1024,PQ128x4fs,RFlat", faiss.METRIC_INNER_PRODUCT)
+        self.index.train(base)
+        self.index.add(base)
+        self.index.k_factor = 10
+        self.lists = faiss.extract_index_ivf(self.index.base_index)
+
+    def search(self, queries, k, single, ef):
+        self.lists.nprobe = ef
         return self.index.search(queries, k)[1]
 
 
@@ -197,6 +214,7 @@ def main():
     p.add_argument("--queries", type=int, default=1000, help="of each kind")
     p.add_argument("--singles", type=int, default=200, help="queries that are asked one at a time, of each kind")
     p.add_argument("--ef", default="32,64,128,400")
+    p.add_argument("--probes", default="4,8,16,32,64,128,256", help="groups that are looked at, for --only ivf")
     p.add_argument("--our-ef", default="16,24,32,48,64,128,256,400", help="the same for saedb")
     p.add_argument("--samples", action="store_true", help="give every second text to saedb's graph as a sample, and ask for the others")
     p.add_argument("--wait", action="store_true", help="once all is built, wait for a line on stdin before anything is timed")
@@ -215,12 +233,13 @@ def main():
             np.save(os.path.join(folder, "samples.npy"), samples)
             sampling = ["--samples", os.path.join(folder, "samples.npy")]
         flat = build(Faiss, "faiss IndexFlatIP", base, built) if {"exact", "batch"} & set(only) else None
+        ivf = build(Ivf, "faiss IVF1024,PQ128x4fs", base, built) if "ivf" in only else None
         graphs = []
         if "graphs" in only:
             graphs = [(name, build(make, name, base, built)) for name, make in (
                 ("faiss HNSWFlat", lambda b: Faiss(b, "HNSW16")), ("hnswlib", Hnswlib), ("usearch i8", Usearch))]
         for kind, rows in queries.items():
-            for mode, n in (("exact", args.singles), ("batch", args.queries), ("graphs", args.queries)):
+            for mode, n in (("exact", args.singles), ("batch", args.queries), ("graphs", args.queries), ("ivf", args.queries)):
                 if mode not in only:
                     continue
                 some = np.ascontiguousarray(rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)])
@@ -237,6 +256,14 @@ def main():
                     processes.append(("saedb hnsw", graph))
                     for i, ef in enumerate(args.our_ef.split(",")):
                         add("saedb hnsw ef=" + ef, graph.contestant(i == 0))
+                    continue
+                if mode == "ivf":
+                    for n in map(int, args.probes.split(",")) if ivf else ():
+                        add("faiss IVF1024,PQ128x4fs n=%d" % n, peer(ivf, some, truth, args.k, ef=n))
+                    parted = Ours(args.saectl, folder, name, args.k, ["--index", "parted", "--ef", args.probes, "--batch", str(len(some))])
+                    processes.append(("saedb parted", parted))
+                    for i, n in enumerate(args.probes.split(",")):
+                        add("saedb parted n=" + n, parted.contestant(i == 0))
                     continue
                 if flat:
                     add("faiss IndexFlatIP", peer(flat, some, truth, args.k, single=mode == "exact"))

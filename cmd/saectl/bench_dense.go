@@ -41,7 +41,8 @@ Kinds of index: flat, also called exact, finds what can be nearest by rows that 
 rounded to bytes and scores that from the float32 rows, which makes it exact; f32
 is its slow twin, that scores all rows. hnsw walks a graph and finds nearly all; it
 prints one object for each --ef, how many rows a walk keeps in mind (0: the default
-for the kind of query). --samples are queries that it learns from when it is built,
+for the kind of query). parted lays rows in groups and looks at some of them, which
+is fast where many queries come together; there --ef is how many groups. --samples are queries that it learns from when it is built,
 texts among pictures for example.
 
 --step waits for a line on stdin before each round of measurements, and ends with
@@ -59,9 +60,9 @@ its input: another program can measure its own index in between.`,
 	f.StringVar(&b.base, "base", "", "vectors to search (.npy)")
 	f.StringVar(&b.queries, "queries", "", "vectors to search for (.npy)")
 	f.StringVar(&b.truth, "truth", "", "row numbers of the true neighbours (.npy)")
-	f.StringVar(&b.index, "index", "flat", "kind of index: flat, exact, f32, hnsw")
+	f.StringVar(&b.index, "index", "flat", "kind of index: flat, exact, f32, hnsw, parted")
 	f.IntVar(&b.k, "k", 10, "neighbours to find")
-	f.IntSliceVar(&b.ef, "ef", nil, "breadths of the search, for hnsw")
+	f.IntSliceVar(&b.ef, "ef", nil, "breadths of the search, for hnsw and parted")
 	f.IntVar(&b.breadth, "breadth", 0, "breadth of the search when hnsw is built; 0: its default")
 	f.StringVar(&b.samples, "samples", "", "queries that hnsw learns from (.npy)")
 	f.IntVar(&b.batch, "batch", 1, "queries asked at once")
@@ -100,8 +101,14 @@ type searchResult struct {
 
 // denseIndex is a kind of index to measure.
 type denseIndex interface {
-	Put(ord uint32, v []float32) error
 	SearchBatch(ctx context.Context, qs [][]float32, k int, f index.Filter) ([][]index.Hit, error)
+}
+
+// broadIndex is a denseIndex that is filled at once and looks as broadly as it is told to.
+type broadIndex interface {
+	SearchBatch(ctx context.Context, qs [][]float32, k int, f index.Filter) ([][]index.Hit, error)
+	fill(ctx context.Context, base, samples *npy.Matrix) error
+	setBreadth(n int)
 }
 
 // newIndex returns an empty index of the kind that was asked for.
@@ -109,9 +116,12 @@ func (b *benchDense) newIndex(dim int) (denseIndex, error) {
 	if b.index == "hnsw" {
 		return &graphIndex{Index: hnsw.New(dim, hnsw.Options{Threads: b.threads, Breadth: b.breadth})}, nil
 	}
-	for flag, given := range map[string]bool{"--ef": len(b.ef) > 0, "--samples": b.samples != "", "--breadth": b.breadth != 0} {
+	if b.index == "parted" && b.samples == "" && b.breadth == 0 {
+		return &partedIndex{threads: b.threads}, nil
+	}
+	for flag, given := range map[string]bool{"--ef": len(b.ef) > 0 && b.index != "parted", "--samples": b.samples != "", "--breadth": b.breadth != 0} {
 		if given {
-			return nil, hint(fmt.Errorf("%s has no meaning for the index %s: it is exact", flag, b.index), "leave %s out", flag)
+			return nil, hint(fmt.Errorf("%s has no meaning for the index %s", flag, b.index), "leave %s out", flag)
 		}
 	}
 	switch b.index {
@@ -120,7 +130,7 @@ func (b *benchDense) newIndex(dim int) (denseIndex, error) {
 	case "f32":
 		return flat.New(dim, b.threads), nil
 	}
-	return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, also called exact, f32, its slow twin, and hnsw")
+	return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, also called exact, f32, its slow twin, hnsw and parted")
 }
 
 // run measures, and hands over one result for each setting.
@@ -142,14 +152,14 @@ func (b *benchDense) run(ctx context.Context, tell func(*searchResult) error) er
 	if err != nil {
 		return err
 	}
-	graph, ok := ix.(*graphIndex)
+	broad, ok := ix.(broadIndex)
 	if !ok || len(b.ef) == 0 {
 		b.ef = []int{0}
 	}
 	for range b.rounds {
 		for _, ef := range b.ef {
 			if ok {
-				graph.ef = ef
+				broad.setBreadth(ef)
 			}
 			r, err := b.measure(ctx, ix, base, queries, truth)
 			if err != nil {
@@ -195,11 +205,14 @@ func (b *benchDense) read() (base, queries, samples *npy.Matrix, err error) {
 }
 
 func fillIndex(ctx context.Context, ix denseIndex, base, samples *npy.Matrix) error {
-	if g, ok := ix.(*graphIndex); ok {
+	if g, ok := ix.(broadIndex); ok {
 		return g.fill(ctx, base, samples)
 	}
+	x := ix.(interface {
+		Put(ord uint32, v []float32) error
+	})
 	for i := range base.Rows {
-		if err := ix.Put(uint32(i), base.Row(i)); err != nil {
+		if err := x.Put(uint32(i), base.Row(i)); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,9 @@ func (g *graphIndex) fill(ctx context.Context, base, samples *npy.Matrix) error 
 	return g.Bridge(ctx, rows)
 }
 
+// setBreadth says how many rows a walk keeps in mind; 0 is the default.
+func (g *graphIndex) setBreadth(n int) { g.ef = n }
+
 // SearchBatch answers one query after the other.
 func (g *graphIndex) SearchBatch(ctx context.Context, qs [][]float32, k int, f index.Filter) ([][]index.Hit, error) {
 	all := make([][]index.Hit, len(qs))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,12 +22,14 @@ func TestMain(m *testing.M) {
 
 // TestScripts plays the shell dialogues of testdata/script. In them `saectl` is
 // this package's main and the working directory is empty but for the files that
-// the dialogue brings along. Five words are ours:
+// the dialogue brings along. These words are ours:
 //
 //	exits N saectl …        the command ends with this exit status
 //	vectors FILE 1,0 0,nan  writes a .npy file of these rows
 //	objects FILE            writes a .npy file of Python objects
 //	cut FILE N              leaves the first N bytes of a file
+//	repeat FILE N TEXT END  writes a file of a text, N times, and an end
+//	cursor FILE NAME        sets $NAME to the cursor in a file of JSON lines
 //	serve DIR [TOKEN]       holds a database open and serves it at $URL until the end
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -36,6 +39,8 @@ func TestScripts(t *testing.T) {
 			"vectors": vectors,
 			"objects": objects,
 			"cut":     cutFile,
+			"repeat":  repeatText,
+			"cursor":  takeCursor,
 			"serve":   serveDB,
 		},
 		Setup: func(env *testscript.Env) error {
@@ -92,6 +97,26 @@ func objects(ts *testscript.TestScript, neg bool, args []string) {
 	header := "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }\n"
 	data := "\x93NUMPY\x01\x00" + string([]byte{byte(len(header)), 0}) + header + "(pickled)"
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(data), 0o666))
+}
+
+func repeatText(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: repeat FILE N TEXT END")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat(args[2], n)+args[3]), 0o666))
+}
+
+func takeCursor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cursor FILE NAME")
+	}
+	found := regexp.MustCompile(`"cursor":"([^"]+)"`).FindStringSubmatch(ts.ReadFile(args[0]))
+	if found == nil {
+		ts.Fatalf("%s: no cursor", args[0])
+	}
+	ts.Setenv(args[1], found[1])
 }
 
 func cutFile(ts *testscript.TestScript, neg bool, args []string) {

@@ -63,6 +63,7 @@ holds one line; saectl takes the token from $SAEDB_TOKEN.`,
 	flags.StringSliceVar(&s.options.Hosts, "host", nil, "name that clients may call the server by, besides localhost and its addresses")
 	flags.DurationVar(&s.options.Timeout, "timeout", time.Minute, "longest time for one answer")
 	flags.IntVar(&s.options.Concurrent, "concurrent", 32, "answers at a time; more are refused")
+	flags.StringVar(&s.files, "files", "", "folder whose vector files (.npy) queries may name; without it they name none")
 	flags.BoolVar(&s.readOnly, "read-only", false, "open the store for reading only, without its upkeep in the background")
 	return cmd
 }

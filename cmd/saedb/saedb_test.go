@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/db/remote"
 	"github.com/saedb/saedb/internal/dbtest"
+	"github.com/saedb/saedb/internal/npy"
 )
 
 // TestMain makes the test binary saedb where the environment says so.
@@ -50,15 +52,18 @@ func TestTwoProcesses(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", saectl, "../saectl").CombinedOutput(); err != nil {
 		t.Fatalf("go build ../saectl: %v\n%s", err, out)
 	}
+	status := 0
 	ask := func(args ...string) (stdout, stderr string) {
 		var out, log bytes.Buffer
 		cmd := exec.CommandContext(t.Context(), saectl, args...)
 		cmd.Stdout, cmd.Stderr = &out, &log
 		_ = cmd.Run() // what it says is looked at
+		status = cmd.ProcessState.ExitCode()
 		return out.String(), log.String()
 	}
 
-	server := exec.CommandContext(t.Context(), os.Args[0], "--db", dir, "--listen", "127.0.0.1:0", "--read-only")
+	given := givenFiles(t)
+	server := exec.CommandContext(t.Context(), os.Args[0], "--db", dir, "--listen", "127.0.0.1:0", "--read-only", "--files", given)
 	server.Env = append(os.Environ(), "SAEDB_TEST_AS_COMMAND=1")
 	server.Stderr = os.Stderr
 	out, err := server.StdoutPipe()
@@ -78,6 +83,24 @@ func TestTwoProcesses(t *testing.T) {
 		t.Errorf("near itself is %q (%s)", stdout, stderr)
 	}
 
+	if stdout, stderr := ask("query", "--db", url, "--format", "paths", `near vector "one.npy" in dense top 1`); stdout != "i0003\n" {
+		t.Errorf("near the vector in a file is %q (%s)", stdout, stderr)
+	}
+	for _, c := range []struct{ operand, says string }{
+		{`vector "../one.npy"`, "saectl: vector \"../one.npy\" lies outside the folder whose files this server reads\n  near vector \"../one.npy\" in dense\n       ^\n"},
+		{fmt.Sprintf("vector %q", filepath.ToSlash(filepath.Join(given, "one.npy"))), "lies outside the folder"},
+		{`vector "out.npy"`, "vector \"out.npy\": "},
+		{`vector "gone.npy"`, "there is no such file in the folder"},
+		{`vector "two.npy"`, "has 2 rows, want one vector"},
+		{`vector "."`, "want a regular file"},
+		{`file "one.npy"`, "this server makes no vector of file"},
+	} {
+		text := "near " + c.operand + " in dense"
+		if stdout, stderr := ask("query", "--db", url, text); stdout != "" || !strings.Contains(stderr, c.says) || status != 2 {
+			t.Errorf("%s: %q, %q, exit status %d; want %q and 2", text, stdout, stderr, status, c.says)
+		}
+	}
+
 	if runtime.GOOS == "windows" {
 		dbtest.Must(t, server.Process.Kill()) // there is no signal to send
 		_ = server.Wait()
@@ -90,6 +113,27 @@ func TestTwoProcesses(t *testing.T) {
 	if stdout, stderr := ask("stats", "--db", dir, "--fingerprint"); stdout != fingerprint+"\n" {
 		t.Errorf("after the server: %q (%s)", stdout, stderr)
 	}
+}
+
+// givenFiles returns a folder with vector files, one of them a link that leads out of it.
+func givenFiles(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	vec := dbtest.Items(20, 4, 1)[3].Vec
+	write := func(name string, rows int, data []float32) {
+		f, err := os.Create(name)
+		dbtest.Must(t, err)
+		dbtest.Must(t, npy.Write(f, rows, 4, data))
+		dbtest.Must(t, f.Close())
+	}
+	outside := filepath.Join(t.TempDir(), "outside.npy")
+	write(outside, 1, vec)
+	write(filepath.Join(dir, "one.npy"), 1, vec)
+	write(filepath.Join(dir, "two.npy"), 2, append(slices.Clone(vec), vec...))
+	if err := os.Symlink(outside, filepath.Join(dir, "out.npy")); err != nil {
+		t.Logf("no link: %v", err) // then there is no such file, which is an error as well
+	}
+	return dir
 }
 
 // TestAnswersInFlightEnd asks for more than fits the buffers between the processes, ends the server in the middle of the

@@ -22,6 +22,7 @@ import (
 type server struct {
 	stdout, stderr         io.Writer
 	dir, listen, tokenFile string
+	files                  string
 	readOnly               bool
 	options                remote.Options
 }
@@ -44,6 +45,14 @@ func (s *server) serve(ctx context.Context) (err error) {
 			err = fmt.Errorf("closing the database: %w", cerr)
 		}
 	}()
+	if s.files != "" {
+		root, err := os.OpenRoot(s.files)
+		if err != nil {
+			return fmt.Errorf("--files %s: %w", s.files, err)
+		}
+		defer root.Close()
+		s.options.Load = files{root}.load
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("%w: choose another address with --listen", err)

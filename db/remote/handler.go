@@ -22,6 +22,7 @@ type Options struct {
 	Timeout    time.Duration // of one answer; 0: a minute
 	Concurrent int           // answers at a time, more are refused; 0: 32
 	MaxBody    int64         // bytes of a request; 0: 2 MiB, which a query and a vector of 65,536 numbers fit in
+	Load       query.Loader  // reads what queries name outside the database, for anybody who may ask; nil: they name nothing
 }
 
 // handler serves one database.
@@ -69,8 +70,11 @@ func (h *handler) query(w http.ResponseWriter, r *http.Request) {
 	if q.Query.tree != nil {
 		out.text = q.Query.text
 	}
-	note := query.OnNote(func(text string) { out.write(message{Note: text}) })
-	for row, err := range h.d.Query(r.Context(), q.Query.text, q.Params, note) {
+	with := []query.Option{query.OnNote(func(text string) { out.write(message{Note: text}) })}
+	if h.o.Load != nil {
+		with = append(with, query.WithLoader(h.o.Load))
+	}
+	for row, err := range h.d.Query(r.Context(), q.Query.text, q.Params, with...) {
 		if err != nil {
 			out.fail(h.explain(r, err))
 			return

@@ -131,6 +131,19 @@ func (c *codes) round(dst []int8, row []float32) (scale, rest, length float32) {
 	return scale, upper(math.Sqrt(left)), upper(math.Sqrt(square))
 }
 
+// widen makes int16 of the bytes of rows.
+func (c *codes) widen(dst []int16, lo, hi int) []int16 {
+	stride := vec.PanelStride(c.dim)
+	if stride == c.dim {
+		vec.Widen(dst, c.bytes[lo*stride:hi*stride])
+		return dst
+	}
+	for i := lo; i < hi; i++ {
+		vec.Widen(dst[(i-lo)*stride:], c.bytes[i*c.dim:(i+1)*c.dim])
+	}
+	return dst
+}
+
 // upper returns a float32 that is larger than v and than what v would be without the roundings of float64 on the way to it.
 func upper(v float64) float32 { return above(v*(1+1e-9) + 1e-12) }
 

@@ -217,19 +217,6 @@ func (l *lookup) scanPanels() {
 	})
 }
 
-// widen makes int16 of the bytes of rows.
-func (l *lookup) widen(dst []int16, lo, hi int) []int16 {
-	stride := vec.PanelStride(l.codes.dim)
-	if stride == l.codes.dim {
-		vec.Widen(dst, l.bytes[lo*stride:hi*stride])
-		return dst
-	}
-	for i := lo; i < hi; i++ {
-		vec.Widen(dst[(i-lo)*stride:], l.bytes[i*l.codes.dim:(i+1)*l.codes.dim])
-	}
-	return dst
-}
-
 // sift puts the rows of a chunk on the lists of a panel.
 func (l *lookup) sift(p *panel, lists []shortlist, sums []int32, lo, hi int) {
 	lists, questions := lists[p.first:min(p.first+vec.PanelWidth, len(lists))], l.questions[p.first:]

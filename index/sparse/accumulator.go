@@ -3,7 +3,6 @@ package sparse
 import (
 	"context"
 	"math/bits"
-	"slices"
 
 	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/internal/vec"
@@ -18,15 +17,14 @@ type Bound struct {
 // Known reports whether the bounds say the score itself.
 func (b Bound) Known() bool { return b.Lo == b.Hi }
 
-// Accumulator adds up bounds of the scores of rows, one term after the other, by ascending latent. The zero value is empty and ready. It
-// serves one goroutine at a time.
+// Accumulator adds up bounds of the scores of rows, by ascending latent. The zero value is empty and ready. It serves one goroutine at a time.
 //
 // The bounds hold for the score as Score computes it, rounding included, and need no margin for that. Score adds up the rounded
 // products of the terms that the row has, in the order of the terms. The accumulator does the same with the lower and with the upper bound of
 // each activation in its place. Rounding never turns an order around: of two numbers the smaller one's product with the same weight, rounded, is
 // not the larger (for a weight below zero the other way round, so the bounds change places), and neither are rounded sums of the smaller.
 type Accumulator struct {
-	blocks []*cells
+	blocks []*cells // of Bounds
 	out    []Bound
 }
 
@@ -95,44 +93,18 @@ func (t *table) of(b *index.Block, w float32) (low, high *[256]float32) {
 }
 
 // Bounds returns bounds of the scores of the rows that may score above zero, by ascending ordinal; with a filter only of those that it lets
-// through. Terms ascend by latent. The slice is the accumulator's, until it is used again.
+// through. It takes one term after the other and holds all rows: the slow twin of Walk and Best. Terms ascend by latent. The slice is the
+// accumulator's, until it is used again.
 func (a *Accumulator) Bounds(ctx context.Context, src Source, terms []index.Term, f index.Filter) ([]Bound, error) {
 	a.out = a.out[:0]
-	if len(terms) == 1 {
-		return a.boundsOfOne(ctx, src, terms[0], f)
-	}
 	a.reset()
 	for _, t := range terms {
 		if err := a.addTerm(ctx, src, t); err != nil {
 			return nil, err
 		}
 	}
-	a.out = slices.Grow(a.out, a.touched())
-	if f != nil {
-		a.collectFrom(f)
-	} else {
-		a.collect()
-	}
+	a.collect(f)
 	return a.out, nil
-}
-
-// boundsOfOne is Bounds for one term: its postings are the answer.
-func (a *Accumulator) boundsOfOne(ctx context.Context, src Source, term index.Term, f index.Filter) ([]Bound, error) {
-	var t table
-	for b, err := range src.Blocks(ctx, term.Latent) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, err
-		}
-		low, high := t.of(&b, term.W)
-		weights := b.Weights[:len(b.Rows)]
-		for i, row := range b.Rows {
-			a.offer(Bound{b.First + uint32(row), low[weights[i]], high[weights[i]]}, f)
-		}
-	}
-	return a.out, ctx.Err()
 }
 
 // offer keeps a bound unless it shows that the row does not score above zero, or f does not let the row through.
@@ -143,19 +115,7 @@ func (a *Accumulator) offer(b Bound, f index.Filter) {
 	a.out = append(a.out, b)
 }
 
-// touched returns the number of rows to which something was added.
-func (a *Accumulator) touched() (n int) {
-	for _, c := range a.blocks {
-		if c != nil {
-			for _, word := range c.touched {
-				n += bits.OnesCount64(word)
-			}
-		}
-	}
-	return n
-}
-
-func (a *Accumulator) collect() {
+func (a *Accumulator) collect(f index.Filter) {
 	for n, c := range a.blocks {
 		if c == nil {
 			continue
@@ -164,31 +124,7 @@ func (a *Accumulator) collect() {
 		for i, word := range c.touched {
 			for ; word != 0; word &= word - 1 {
 				row := uint32(i*64 + bits.TrailingZeros64(word))
-				a.offer(Bound{first + row, c.bounds[row][0], c.bounds[row][1]}, nil)
-			}
-		}
-	}
-}
-
-// collectFrom is collect for the rows of a filter.
-func (a *Accumulator) collectFrom(f index.Filter) {
-	ords := make([]uint32, 4096)
-	for many := f.ManyIterator(); ; {
-		n := many.NextMany(ords)
-		if n == 0 {
-			return
-		}
-		for _, ord := range ords[:n] {
-			b, row := int(ord/index.BlockRows), ord%index.BlockRows
-			if b >= len(a.blocks) {
-				return // the filter ascends
-			}
-			c := a.blocks[b]
-			if c == nil || c.touched[row/64]>>(row%64)&1 == 0 {
-				continue
-			}
-			if cell := &c.bounds[row]; !(cell[1] <= 0) {
-				a.out = append(a.out, Bound{ord, cell[0], cell[1]})
+				a.offer(Bound{first + row, c.bounds[row][0], c.bounds[row][1]}, f)
 			}
 		}
 	}
@@ -197,15 +133,19 @@ func (a *Accumulator) collectFrom(f index.Filter) {
 // reset forgets all bounds and keeps the memory for the next query.
 func (a *Accumulator) reset() {
 	for _, c := range a.blocks {
-		if c == nil {
-			continue
+		if c != nil {
+			c.clear()
 		}
-		for i, word := range c.touched {
-			for ; word != 0; word &= word - 1 {
-				c.bounds[i*64+bits.TrailingZeros64(word)] = [2]float32{}
-			}
-			c.touched[i] = 0
+	}
+}
+
+// clear forgets the bounds of the rows that were touched.
+func (c *cells) clear() {
+	for i, word := range c.touched {
+		for ; word != 0; word &= word - 1 {
+			c.bounds[i*64+bits.TrailingZeros64(word)] = [2]float32{}
 		}
+		c.touched[i] = 0
 	}
 }
 

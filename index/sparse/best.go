@@ -3,22 +3,34 @@ package sparse
 import (
 	"cmp"
 	"context"
-	"iter"
 	"slices"
 
 	"github.com/saedb/saedb/index"
 )
 
-// Best returns bounds of the scores of the rows that may be among the k best or tie with the last of them, by ascending ordinal: what
-// Contenders leaves of Bounds. It takes the blocks of all terms side by side and holds those of one range of ordinals, and the contenders so
-// far, so its memory does not grow with the number of rows. Terms ascend by latent. The slice is the accumulator's, until it is used again.
-func (a *Accumulator) Best(ctx context.Context, src Source, terms []index.Term, k int) ([]Bound, error) {
-	return a.bestBy(ctx, src, terms, k, nil)
+// A Settle is asked where bounds leave more rows than some multiple of k among the k best: of a list by ascending ordinal it returns those that are, in the
+// same order, with their scores known.
+type Settle func(ctx context.Context, list []Bound) ([]Bound, error)
+
+// Best returns bounds of the scores of the rows of f, of all where it is nil, that may be among the k best or tie with the last of them, by
+// ascending ordinal: what Contenders leaves of Bounds. It goes through the blocks of all terms side by side and holds one range of ordinals and the
+// contenders so far. They are as many as tie, unless settle breaks ties; where it is nil, scores are only made known. Terms ascend by latent. The slice
+// is the accumulator's, until it is used again.
+func (a *Accumulator) Best(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter, settle Settle) ([]Bound, error) {
+	if settle == nil {
+		settle = func(ctx context.Context, list []Bound) ([]Bound, error) {
+			return list, Resolve(ctx, src, terms, list, Unknown(list))
+		}
+	}
+	return a.bestBy(ctx, src, terms, k, f, settle, nil)
 }
 
+// few is how many contenders more than a multiple of k may gather before they are settled.
+const few = 4096
+
 // bestBy is Best for another score, of which by makes bounds from those of the sum; nil is the sum itself.
-func (a *Accumulator) bestBy(ctx context.Context, src Source, terms []index.Term, k int, by func(Bound) (Bound, error)) ([]Bound, error) {
-	best := contenders{floor: index.NewFloor(k), list: a.out[:0], cutAt: 4*k + 1024, by: by}
+func (a *Accumulator) bestBy(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter, settle Settle, by func(Bound) (Bound, error)) ([]Bound, error) {
+	best := contenders{ctx: ctx, k: k, floor: index.NewFloor(k), list: a.out[:0], cutAt: 4*k + few, filter: f, settle: settle, by: by}
 	var err error
 	if len(terms) == 1 {
 		err = best.one(ctx, src, terms[0])
@@ -34,7 +46,7 @@ func (a *Accumulator) bestBy(ctx context.Context, src Source, terms []index.Term
 func (c *contenders) one(ctx context.Context, src Source, term index.Term) error {
 	var t table
 	for b, err := range src.Blocks(ctx, term.Latent) {
-		if err == nil {
+		if err = cmp.Or(err, c.err); err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
@@ -51,74 +63,30 @@ func (c *contenders) one(ctx context.Context, src Source, term index.Term) error
 
 // sums offers what the postings of several terms add up to.
 func (c *contenders) sums(ctx context.Context, src Source, terms []index.Term) error {
-	w := &wave{terms: terms, heads: make([]head, len(terms))}
-	defer w.stop()
-	for i, t := range terms {
-		w.heads[i].next, w.heads[i].stop = iter.Pull2(src.Blocks(ctx, t.Latent))
-		if err := w.heads[i].advance(); err != nil {
-			return err
+	p := NewPostings(ctx, src)
+	defer p.Stop()
+	w, err := p.Walk(terms)
+	for from := uint32(0); err == nil; {
+		first, more, failed := w.Next(from)
+		if err = cmp.Or(failed, c.err); err != nil || !more {
+			break
+		}
+		w.add(first).drain(first, c)
+		if from = first + index.BlockRows; from < first {
+			break
 		}
 	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		first, more, err := w.pass()
-		if err != nil || !more {
-			return err
-		}
-		w.cells.drain(first, c)
-	}
-}
-
-// wave goes through the blocks of several latents at once, from one range of ordinals to the next.
-type wave struct {
-	terms []index.Term
-	heads []head
-	cells cells
-}
-
-// head is the next block of one latent.
-type head struct {
-	next  func() (index.Block, error, bool)
-	stop  func()
-	block index.Block
-	there bool
-}
-
-func (h *head) advance() (err error) {
-	h.block, err, h.there = h.next()
 	return err
-}
-
-func (w *wave) stop() {
-	for _, h := range w.heads {
-		if h.stop != nil {
-			h.stop()
-		}
-	}
-}
-
-// pass adds up, by ascending latent, the blocks at the lowest ordinal there is; more is false where none is left.
-func (w *wave) pass() (first uint32, more bool, err error) {
-	for i := range w.heads {
-		if h := &w.heads[i]; h.there && (!more || h.block.First < first) {
-			first, more = h.block.First, true
-		}
-	}
-	for i := range w.heads {
-		for h := &w.heads[i]; h.there && h.block.First == first; {
-			w.cells.add(&h.block, w.terms[i].W)
-			if err := h.advance(); err != nil {
-				return 0, false, err
-			}
-		}
-	}
-	return first, more, nil
 }
 
 // drain offers the rows of a block and forgets them.
 func (c *cells) drain(first uint32, best *contenders) {
+	if f := best.filter; f != nil {
+		if f.CardinalityInRange(uint64(first), uint64(first)+index.BlockRows) < selective {
+			c.drainFrom(f, first, best)
+			return
+		}
+	}
 	for i, word := range c.touched {
 		for at := uint32(64 * i); word != 0; word >>= 1 {
 			if word&1 != 0 {
@@ -131,14 +99,36 @@ func (c *cells) drain(first uint32, best *contenders) {
 	}
 }
 
+// selective is up to how many rows of a block a filter is asked for, rather than asked about each row.
+const selective = index.BlockRows / 16
+
+// drainFrom is drain for the rows of a filter.
+func (c *cells) drainFrom(f index.Filter, first uint32, best *contenders) {
+	it := f.Iterator()
+	for it.AdvanceIfNeeded(first); it.HasNext(); {
+		row := it.Next() - first
+		if row >= index.BlockRows {
+			break
+		}
+		if c.touched[row/64]>>(row%64)&1 != 0 {
+			best.offer(Bound{first + row, c.bounds[row][0], c.bounds[row][1]})
+		}
+	}
+	c.clear()
+}
+
 // contenders are the bounds of rows that may be among the k best of all that were offered, and some more.
 type contenders struct {
-	floor *index.Floor
-	least float32 // the k-th largest lower bound; 0 while there are fewer, or where it is lower, for no answer is
-	list  []Bound
-	cutAt int // so many are reduced to those that still may
-	by    func(Bound) (Bound, error)
-	err   error // of by, the first
+	ctx    context.Context
+	k      int
+	floor  *index.Floor
+	least  float32 // the k-th largest lower bound; 0 while there are fewer, or where it is lower, for no answer is
+	list   []Bound
+	cutAt  int // so many are reduced to those that still may
+	filter index.Filter
+	settle Settle
+	by     func(Bound) (Bound, error)
+	err    error // the first
 }
 
 func (c *contenders) offer(b Bound) {
@@ -152,17 +142,36 @@ func (c *contenders) offer(b Bound) {
 			return
 		}
 	}
-	if b.Hi < c.least {
+	if b.Hi < c.least || c.filter != nil && !c.filter.Contains(b.Ord) {
 		return
 	}
+	c.count(b)
+	if c.list = append(c.list, b); len(c.list) >= c.cutAt {
+		c.reduce()
+	}
+}
+
+// count lets a lower bound raise the floor.
+func (c *contenders) count(b Bound) {
 	if b.Lo > c.least || c.least == 0 {
 		c.floor.Offer(float64(b.Lo))
 		c.least = max(0, float32(c.floor.Least()))
 	}
-	if c.list = append(c.list, b); len(c.list) >= c.cutAt {
-		c.cut()
-		c.cutAt = max(c.cutAt, 2*len(c.list))
+}
+
+// reduce leaves out those that are no contenders any more. Where that leaves many, their scores decide.
+func (c *contenders) reduce() {
+	c.cut()
+	if len(c.list) > c.cutAt/2 && c.err == nil {
+		if c.list, c.err = c.settle(c.ctx, c.list); c.err == nil {
+			c.floor = index.NewFloor(c.k)
+			for _, b := range c.list {
+				c.count(b)
+			}
+			c.cut()
+		}
 	}
+	c.cutAt = max(4*c.k+few, 2*len(c.list))
 }
 
 // cut leaves out those whose score cannot reach the k-th largest lower bound any more.

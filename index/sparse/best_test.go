@@ -38,7 +38,7 @@ func TestBestIsWhatContendersLeave(t *testing.T) {
 				}
 			}
 			k := 1 + r.IntN(300)
-			got, err := acc.Best(t.Context(), locked{x}, terms, k)
+			got, err := acc.Best(t.Context(), locked{x}, terms, k, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,12 +63,12 @@ func TestBestEndsWithItsSource(t *testing.T) {
 		}
 	}
 	for _, terms := range [][]index.Term{{{Latent: 0, W: 1}}, {{Latent: 0, W: 1}, {Latent: 1, W: 1}}} {
-		if _, err := new(Accumulator).Best(t.Context(), failing{locked{x}}, terms, 2); !errors.Is(err, errHalfWay) {
+		if _, err := new(Accumulator).Best(t.Context(), failing{locked{x}}, terms, 2, nil, nil); !errors.Is(err, errHalfWay) {
 			t.Errorf("%v: %v, want the source's error", terms, err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := new(Accumulator).Best(ctx, locked{x}, terms, 2); !errors.Is(err, context.Canceled) {
+		if _, err := new(Accumulator).Best(ctx, locked{x}, terms, 2, nil, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v: %v, want the context's error", terms, err)
 		}
 	}

@@ -22,8 +22,8 @@ import (
 
 // Source is where postings and codes come from. Its methods are safe for concurrent use.
 type Source interface {
-	// Blocks yields the rows in whose code a latent is active, by ascending ordinal, each row once and in one block; none for a latent
-	// that is unknown. A block is valid until the next step. An error comes last.
+	// Blocks yields the rows in whose code a latent is active, by ascending ordinal, each row once and in one block, and at most one block for each First; none
+	// for a latent that is unknown. A block is valid until the next step. An error comes last.
 	Blocks(ctx context.Context, latent uint32) iter.Seq2[index.Block, error]
 
 	// Codes yields the codes of the rows of f, of all rows where it is nil, by ascending ordinal. A code is valid until the next step. A row
@@ -33,7 +33,12 @@ type Source interface {
 
 // Sum returns the k rows of largest Σ W·activation above zero, under the rules of package index.
 func Sum(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter) ([]index.Hit, error) {
-	sorted, bounds, err := search(ctx, src, terms, k, f, nil)
+	sorted, err := check(terms, k)
+	if err != nil {
+		return nil, err
+	}
+	var a Accumulator
+	bounds, err := a.Best(ctx, src, sorted, k, f, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,14 +57,19 @@ func Sum(ctx context.Context, src Source, terms []index.Term, k int, f index.Fil
 // Cosine returns the k rows whose codes have the largest cosine above zero with the terms. norm gives the norm of the code
 // of a row that has postings; see Norms.
 func Cosine(ctx context.Context, src Source, norm func(ord uint32) (float32, error), terms []index.Term, k int, f index.Filter) ([]index.Hit, error) {
-	var length float32
-	if sorted, err := index.Terms(terms); err == nil { // search says what is wrong
-		length = Norm(sorted)
+	sorted, err := check(terms, k)
+	if err != nil {
+		return nil, err
 	}
-	sorted, bounds, err := search(ctx, src, terms, k, f, func(b Bound) (Bound, error) { // dividing by the norm and rounding keep the order, and so the bounds
+	length := Norm(sorted)
+	by := func(b Bound) (Bound, error) { // dividing by the norm and rounding keep the order, and so the bounds
 		n, err := norm(b.Ord)
 		return Bound{b.Ord, cosine(b.Lo, length, n), cosine(b.Hi, length, n)}, err
-	})
+	}
+	var a Accumulator
+	bounds, err := a.bestBy(ctx, src, sorted, k, f, func(ctx context.Context, list []Bound) ([]Bound, error) {
+		return list, resolveBy(ctx, src, sorted, list, Unknown(list), by)
+	}, by)
 	if err != nil {
 		return nil, err
 	}
@@ -83,29 +93,12 @@ func Cosine(ctx context.Context, src Source, norm func(ord uint32) (float32, err
 	return best.Hits(), nil
 }
 
-// search checks the query and returns bounds of the scores of the rows that may be among the k best. by makes them of those of the sums; nil
-// is the sum itself. It takes the terms by ascending latent, so that their order makes no difference.
-func search(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter, by func(Bound) (Bound, error)) ([]index.Term, []Bound, error) {
+// check returns the terms by ascending latent, so that their order makes no difference, or what is wrong with a query.
+func check(terms []index.Term, k int) ([]index.Term, error) {
 	if err := index.CheckK(k); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	sorted, err := index.Terms(terms)
-	if err != nil {
-		return nil, nil, err
-	}
-	var a Accumulator
-	if f == nil {
-		bounds, err := a.bestBy(ctx, src, sorted, k, by)
-		return sorted, bounds, err
-	}
-	bounds, err := a.Bounds(ctx, src, sorted, f)
-	for i := range bounds {
-		if by == nil || err != nil {
-			break
-		}
-		bounds[i], err = by(bounds[i])
-	}
-	return sorted, Contenders(bounds, k), err
+	return index.Terms(terms)
 }
 
 // Unknown returns the places of the bounds that do not say the score.
@@ -141,6 +134,15 @@ func Resolve(ctx context.Context, src Source, terms []index.Term, bounds []Bound
 		}
 	}
 	return ctx.Err()
+}
+
+// resolveBy is Resolve for another score, which by makes of the sum.
+func resolveBy(ctx context.Context, src Source, terms []index.Term, bounds []Bound, at []int, by func(Bound) (Bound, error)) error {
+	err := Resolve(ctx, src, terms, bounds, at)
+	for i := 0; i < len(at) && err == nil; i++ {
+		bounds[at[i]], err = by(bounds[at[i]])
+	}
+	return err
 }
 
 // Score adds up W·activation over the terms that a code has, by ascending latent. Every product and sum is rounded to float32, so the same terms and

@@ -92,6 +92,48 @@ func AppendMeta(dst []byte, meta map[string]any) []byte {
 	return dst
 }
 
+// MetaText returns the text of one field of what AppendMeta wrote; ok is false where it has no such field or that is no text. It looks no further.
+func MetaText(v []byte, field string) (text string, ok bool, err error) {
+	if v == nil {
+		return "", false, nil
+	}
+	r := reader{v: v}
+	for range r.count(3) {
+		name := r.bytes(r.count(1))
+		t := r.bytes(1)
+		if r.bad {
+			break
+		}
+		switch Type(t[0]) {
+		case String:
+			if string(name) == field {
+				text := r.text()
+				if r.bad {
+					return "", false, Corruptf("metadata %q: the text is cut off", field)
+				}
+				return text, true, nil
+			}
+			r.bytes(r.count(1))
+		case Int, Float:
+			r.bytes(8)
+		case Bool:
+			r.bytes(1)
+		case Time:
+			r.bytes(12)
+		case List:
+			for range r.count(1) {
+				r.bytes(r.count(1))
+			}
+		default:
+			return "", false, Corruptf("metadata %q: type %q", name, t)
+		}
+	}
+	if r.bad {
+		return "", false, Corruptf("metadata is cut off")
+	}
+	return "", false, nil
+}
+
 // DecodeMeta reads what AppendMeta wrote; nil is no metadata. rename, which may be nil, gives the keys of the map: different
 // ones for different names.
 func DecodeMeta(v []byte, rename func(string) string) (map[string]any, error) {

@@ -60,6 +60,13 @@ func FuzzDecode(f *testing.F) {
 			check("metadata", err, nil, nil)
 		} else if b := AppendMeta(nil, meta); !sameMeta(t, b) {
 			t.Errorf("metadata %v encodes to %x, which does not read", meta, b)
+		} else {
+			for field, value := range meta {
+				want, is := value.(string)
+				if text, ok, err := MetaText(v, field); err != nil || ok != is || text != want {
+					t.Errorf("metadata %x, field %q: %q, %v, %v; want %v", v, field, text, ok, err, value)
+				}
+			}
 		}
 		if e, err := DecodeIndex(v); err != nil {
 			check("index", err, nil, nil)

@@ -69,7 +69,7 @@ var mayImport = map[string][]string{
 
 	"db/remote": {"db", "query", "query/syntax", "index"},
 
-	"cmd/saedb":                  {"db", "db/remote", "internal/vec"},
+	"cmd/saedb":                  {"db", "db/remote", "internal/npy", "internal/vec", "query", "query/syntax"},
 	"cmd/saectl":                 {"db/...", "query/...", "index/...", "sae/...", "clip/...", "internal/...", "cmd/saectl/internal/..."},
 	"cmd/saectl/internal/demo":   {"internal/npy"},
 	"cmd/saectl/internal/folder": {},

@@ -33,7 +33,7 @@ type Memory struct {
 var _ query.Source = (*Memory)(nil)
 
 // NewMemory returns a source that holds what d says. Ordinals have gaps and run
-// against the order of the lines, so that nobody takes them for ranks.
+// against the order of the lines, so that nobody takes them for ranks, and lie in several blocks.
 func NewMemory(d *Data) *Memory {
 	m := &Memory{
 		d:     d,
@@ -47,7 +47,7 @@ func NewMemory(d *Data) *Memory {
 		all:   roaring.New(),
 	}
 	for i, item := range d.Items {
-		ord := uint32(3*(len(d.Items)-i) + 1)
+		ord := uint32(9973*(len(d.Items)-i) + 1)
 		m.ords[item.ID], m.ids[ord] = ord, item.ID
 		m.meta[ord] = item.Meta
 		m.vecs[ord] = unit(item.Vec)
@@ -161,6 +161,14 @@ func (m *Memory) Ord(_ context.Context, id string) (uint32, bool, error) {
 
 // Meta implements query.Source.
 func (m *Memory) Meta(_ context.Context, ord uint32) (map[string]any, error) { return m.meta[ord], nil }
+
+// Path implements query.Source.
+func (m *Memory) Path(_ context.Context, ord uint32) (string, error) {
+	if path, isText := m.meta[ord]["path"].(string); isText {
+		return path, nil
+	}
+	return m.ids[ord], nil
+}
 
 // Match implements query.Source.
 func (m *Memory) Match(_ context.Context, p query.Pred) (*roaring.Bitmap, error) {
@@ -298,12 +306,16 @@ func (m *Memory) NearDense(_ context.Context, q []float32, k int, f index.Filter
 	}), nil
 }
 
-// DenseWay implements query.Source.
-func (m *Memory) DenseWay(int, bool, bool, index.Effort) string {
+// DenseWay implements query.Catalog. It says what a database of so few items does.
+func (m *Memory) DenseWay(_ int, _, _ bool, e index.Effort) string {
+	scan := fmt.Sprintf("a scan of %d vectors, exact, ", m.Len())
 	if m.Len() == 1 {
-		return "a scan of 1 vector"
+		scan = "a scan of 1 vector, exact, "
 	}
-	return fmt.Sprintf("a scan of %d vectors", m.Len())
+	if e == index.Exact {
+		return scan + "as asked for"
+	}
+	return scan + "as always below 32768"
 }
 
 // NearLatent implements query.Source.

@@ -208,13 +208,13 @@ func (g *gambler) meta() string {
 	case 9:
 		return fmt.Sprintf("meta.at %s %s and %s", "between", g.time(), g.time())
 	case 0:
-		return fmt.Sprintf("meta.year %s %s", g.cmp(), g.pick("2019", "2020.5", "2021", "-3", g.or(2020, fmt.Sprint)))
+		return fmt.Sprintf("meta.year %s %s", g.cmp(), g.pick("2019", "2020.5", "-3", g.or(2020, fmt.Sprint), g.or(2021, fmt.Sprint)))
 	case 1:
 		return fmt.Sprintf("meta.year between %d and %d", 2017+g.IntN(4), 2018+g.IntN(5))
 	case 2:
 		return fmt.Sprintf("meta.year %s (2019, %d)", g.pick("in", "not in"), 2018+g.IntN(5))
 	case 3:
-		return fmt.Sprintf("label %s %s", g.cmp(), g.pick("dog", "sea", `"red barn"`, "none", g.or("sea", quoted)))
+		return fmt.Sprintf("label %s %s", g.cmp(), g.pick("dog", `"red barn"`, "none", g.or("sea", quoted), g.or("dog", quoted)))
 	case 4:
 		return fmt.Sprintf("meta.tags %s %s", g.cmp(), g.pick("x", "y", "zoo"))
 	case 5:

@@ -58,7 +58,9 @@ func (n *Twin) fillWhy(f *syntax.Find, item Item, row *Row) {
 		}
 	case n.isDot(f.Near):
 		for _, c := range f.Near.What.Concepts {
-			n.contribute(n.d.Concepts[c.Name.Text], c.Weight, item, sum)
+			if group := n.d.Concepts[c.Name.Text]; n.Activation(group, item.ID) > 0 { // the least float32, times a weight, is none
+				n.contribute(group, c.Weight, item, sum)
+			}
 		}
 	case n.space(f.Near) == syntax.SpaceDense:
 		return
