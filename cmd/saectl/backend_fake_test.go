@@ -61,6 +61,13 @@ func TestTrainOnFakeGPU(t *testing.T) {
 	if _, stderr := done(t, append(trainArgs(dir), "--epochs", "1", "--k", "5", "--sae", "gpu", "--backend", "cuda")...); strings.Contains(stderr, "CPU") {
 		t.Errorf("cuda says %q", stderr)
 	}
+	// The device is lost in the fourth step. Graphs are started three times by the self-test, and from the second step on: the run goes on where it was, on the CPU.
+	lost := append(trainArgs(dir), "--epochs", "1", "--k", "6", "--sae", "lost")
+	f.Fail("cuGraphLaunch", 3+3, 719)
+	refuse(t, "step 4: cuGraphLaunch: CUDA_ERROR_LAUNCH_FAILED (719): unspecified launch failure; step 3 was the last good one", append(lost, "--backend", "cuda")...)
+	if _, stderr := done(t, append(lost, "--backend", "cpu")...); !strings.Contains(stderr, "continuing the run lost") {
+		t.Errorf("the run that was broken off: %q", stderr)
+	}
 	if n := f.Left(); n != 0 {
 		t.Errorf("%d things were not given back", n)
 	}

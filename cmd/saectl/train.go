@@ -352,7 +352,7 @@ func (j *trainJob) train(ctx context.Context, data train.Dataset) (*sae.Model, e
 	if err != nil {
 		return nil, err
 	}
-	backend, _, err := j.a.newBackend(j.opts.backend, j.cfg, init)
+	backend, chosen, err := j.a.newBackend(j.opts.backend, j.cfg, init)
 	if err != nil {
 		return nil, err
 	}
@@ -382,6 +382,9 @@ func (j *trainJob) train(ctx context.Context, data train.Dataset) (*sae.Model, e
 	}
 	if errors.Is(err, train.ErrLoss) {
 		return nil, hint(err, "a smaller --lr, such as %g, keeps the training stable", min(j.cfg.LR/4, 1e-3))
+	}
+	if err != nil && chosen == backendCUDA && ctx.Err() == nil {
+		return nil, hint(err, "the same command goes on from the last checkpoint, with --backend cpu on the CPU")
 	}
 	return m, err
 }

@@ -24,7 +24,10 @@ type job struct {
 }
 
 // Thread is the thread that owns a context, lent to a function for as long as it runs.
-type Thread struct{ d *Driver }
+type Thread struct {
+	d      *Driver
+	stream uintptr // where work goes: that of a recording, or 0
+}
 
 // errClosed is the answer of a context after Close.
 var errClosed = errors.New("the GPU's context is closed")
@@ -58,7 +61,7 @@ func (c *Context) serve(ready chan<- error) {
 		return
 	}
 	ready <- nil
-	t := &Thread{c.d}
+	t := &Thread{d: c.d}
 	for j := range c.jobs {
 		j.done <- j.f(t)
 	}

@@ -40,7 +40,7 @@ func (t *Thread) Launch(f Function, g Grid, shared int, a *Args) error {
 	err := t.d.call(cuLaunchKernel, uintptr(f),
 		uintptr(g.BlocksX), uintptr(max(g.BlocksY, 1)), 1,
 		uintptr(g.ThreadsX), uintptr(max(g.ThreadsY, 1)), 1,
-		uintptr(shared), 0, uintptr(unsafe.Pointer(unsafe.SliceData(a.at))), 0)
+		uintptr(shared), t.stream, uintptr(unsafe.Pointer(unsafe.SliceData(a.at))), 0)
 	runtime.KeepAlive(a)
 	return err
 }

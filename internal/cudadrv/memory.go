@@ -53,5 +53,5 @@ func (t *Thread) Zero(p Ptr, words int64) error {
 	if words == 0 {
 		return nil
 	}
-	return t.d.call(cuMemsetD32Async, uintptr(p), 0, uintptr(words), 0)
+	return t.d.call(cuMemsetD32Async, uintptr(p), 0, uintptr(words), t.stream)
 }

@@ -68,7 +68,9 @@ type backend struct {
 	program program
 	memory  memory
 	shape   shape
-	list    []launch // the kernels of a step
+	list    []launch       // the kernels of a step
+	warm    bool           // they have run
+	graph   *cudadrv.Graph // all of a step, once they have
 
 	steps  int // done
 	noise  []float32
@@ -108,12 +110,23 @@ func (b *backend) bind() {
 	if b.cfg.UnitDecoder {
 		unit = 1
 	}
+	b.warm = false
 	b.list = append(b.memory.forward(b.shape), b.memory.backward(b.shape, unit)...)
 }
 
 // end gives everything on the device back.
 func (b *backend) end(t *cudadrv.Thread) error {
-	return errors.Join(b.memory.free(t, 0, slots), b.program.unload(t))
+	return errors.Join(b.forget(t), b.memory.free(t, 0, slots), b.program.unload(t))
+}
+
+// forget drops the graph, if there is one.
+func (b *backend) forget(t *cudadrv.Thread) error {
+	if b.graph == nil {
+		return nil
+	}
+	g := b.graph
+	b.graph = nil
+	return t.Drop(g)
 }
 
 // fit makes the buffers of a batch fit n rows.
@@ -121,7 +134,7 @@ func (b *backend) fit(t *cudadrv.Thread, n int) error {
 	if n == b.shape.n {
 		return nil
 	}
-	if err := b.memory.free(t, modelSlots, slots); err != nil {
+	if err := errors.Join(b.forget(t), b.memory.free(t, modelSlots, slots)); err != nil {
 		return err
 	}
 	b.shape.n = n

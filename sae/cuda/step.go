@@ -55,15 +55,32 @@ func (b *backend) run(t *cudadrv.Thread, batch []float32, n int, lr float64) (s 
 	if err := b.feed(t, batch, lr); err != nil {
 		return s, err
 	}
-	if err := b.memory.zero(t, b.shape, fired, stats); err != nil {
-		return s, err
-	}
-	if err := b.program.start(t, b.list); err != nil {
+	if err := b.start(t); err != nil {
 		return s, err
 	}
 	told := []statValues{{}}
 	err = cudadrv.Download(t, told, b.memory[stats])
 	return told[0], err
+}
+
+// start starts the kernels of a step: the first time one by one, from then on as one graph, which is recorded when all of them have run.
+func (b *backend) start(t *cudadrv.Thread) (err error) {
+	each := func() error {
+		if err := b.memory.zero(t, b.shape, fired, stats); err != nil {
+			return err
+		}
+		return b.program.start(t, b.list)
+	}
+	if !b.warm {
+		b.warm = true
+		return each()
+	}
+	if b.graph == nil {
+		if b.graph, err = t.Record(each); err != nil {
+			return fmt.Errorf("record the step: %w", err)
+		}
+	}
+	return t.Replay(b.graph)
 }
 
 // feed uploads what is new in a step: rows, noise, the numbers of the optimiser.

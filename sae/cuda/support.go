@@ -9,7 +9,7 @@ import (
 // What the kernels can hold: a thread of latent has eight columns, and a grid so many rows.
 const (
 	maxWidth = 2048
-	maxBatch = 1 << 20
+	maxBatch = 1 << 19 // 16 rows a block, and at most 65,535 blocks that way
 )
 
 // Supports says, before anything begins, what of a configuration for vectors of width d is not trained on the GPU; nil: all of it is.

@@ -11,6 +11,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <sys/mman.h>
 #include <vector>
 
 #define API extern "C" __attribute__((visibility("default"))) int
@@ -47,7 +48,12 @@ struct Graph {
 	std::vector<std::function<int()>> work;
 };
 
-enum { guard = 64 }; // bytes behind every allocation that nothing may touch
+// An allocation ends at a page that nobody may read or write, but for the bytes that its alignment leaves: those must stay as they are.
+struct Block {
+	std::uint64_t size, base, mapped;
+	std::uint64_t rest() const { return (16 - size % 16) % 16; }
+};
+constexpr std::uint64_t page = 64 << 10; // at least the system's
 
 struct Device {
 	int count = 1, major = 8, minor = 0, version = 12040;
@@ -58,7 +64,7 @@ Device device;
 bool initialised;
 thread_local void *current;
 int retained; // contexts
-std::map<std::uint64_t, std::uint64_t> memory; // address to size
+std::map<std::uint64_t, Block> memory; // by address
 std::uint64_t used;
 std::set<Module *> modules;
 std::set<void *> hosts, streams, events, graphs;
@@ -89,13 +95,29 @@ bool owned(std::uint64_t p, std::uint64_t n) {
 	auto at = memory.upper_bound(p);
 	if (at == memory.begin()) return false;
 	--at;
-	return n <= at->second && p - at->first <= at->second - n;
+	return n <= at->second.size && p - at->first <= at->second.size - n;
 }
 
-bool whole(std::uint64_t p, std::uint64_t size) {
-	for (int i = 0; i < guard; i++)
-		if (((unsigned char *)p)[size + i] != 0xa5) return false;
+bool whole(std::uint64_t p, const Block &b) {
+	for (std::uint64_t i = 0; i < b.rest(); i++)
+		if (((unsigned char *)p)[b.size + i] != 0xa5) return false;
 	return true;
+}
+
+// take makes an allocation, full of rubbish, and returns its address; 0: there is no memory.
+std::uint64_t take(std::uint64_t size) {
+	Block b{size, 0, 0};
+	b.mapped = (size + b.rest() + page - 1) / page * page + page;
+	void *base = mmap(0, b.mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED) return 0;
+	b.base = (std::uint64_t)base;
+	std::uint64_t end = b.base + b.mapped - page, p = end - size - b.rest();
+	mprotect((void *)end, page, PROT_NONE);
+	std::memset((void *)p, 0xcd, size);
+	std::memset((char *)p + size, 0xa5, b.rest());
+	memory[p] = b;
+	used += size;
+	return p;
 }
 
 // parameters counts those of an entry in PTX; -1: there is none of that name.
@@ -265,12 +287,8 @@ API cuMemAlloc_v2(std::uint64_t *p, std::size_t size) {
 	if (allocation_after > 0 && --allocation_after == 0) return out_of_memory;
 	if (size == 0) return invalid_value;
 	if (size > device.memory - used) return out_of_memory;
-	*p = (std::uint64_t)std::malloc(size + guard);
-	std::memset((void *)*p, 0xcd, size);
-	std::memset((char *)*p + size, 0xa5, guard);
-	memory[*p] = size;
-	used += size;
-	return ok;
+	*p = take(size);
+	return *p ? ok : out_of_memory;
 }
 
 API cuMemFree_v2(std::uint64_t p) {
@@ -278,9 +296,9 @@ API cuMemFree_v2(std::uint64_t p) {
 	auto at = memory.find(p);
 	if (at == memory.end()) return code ? code : invalid_value;
 	if (!whole(p, at->second)) code = illegal_address;
-	used -= at->second;
+	used -= at->second.size;
+	munmap((void *)at->second.base, at->second.mapped);
 	memory.erase(at);
-	std::free((void *)p);
 	return code;
 }
 
@@ -414,8 +432,8 @@ API cuStreamBeginCapture_v2(void *, int) {
 }
 
 API cuStreamEndCapture(void *, Graph **graph) {
+	capturing = false; // whatever happens
 	ENTER_CONTEXT("cuStreamEndCapture");
-	capturing = false;
 	*graph = new Graph{captured};
 	graphs.insert(*graph);
 	return ok;
@@ -478,8 +496,8 @@ TEST int fake_left() { return retained + (int)(modules.size() + memory.size() + 
 
 // fake_damaged says whether something wrote behind an allocation.
 TEST int fake_damaged() {
-	for (auto &[p, size] : memory)
-		if (!whole(p, size)) return 1;
+	for (auto &[p, b] : memory)
+		if (!whole(p, b)) return 1;
 	return 0;
 }
 

@@ -17,7 +17,7 @@ char *stack(int i) {
 
 } // namespace
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(FAKE_UCONTEXT)
 
 extern "C" __attribute__((visibility("hidden"))) void fake_change(void **from, void *to);
 

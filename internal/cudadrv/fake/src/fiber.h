@@ -1,14 +1,14 @@
-// Fibers: stacks to change between. On amd64 by a few lines of assembly; elsewhere by ucontext, some twenty times slower.
+// Fibers: stacks to change between. On amd64 by a few lines of assembly; elsewhere, and where FAKE_UCONTEXT is defined, by ucontext, some twenty times slower.
 #pragma once
 
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) || defined(FAKE_UCONTEXT)
 #include <ucontext.h>
 #endif
 
 namespace fake {
 
 struct Fiber {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(FAKE_UCONTEXT)
 	void *stack;
 #else
 	ucontext_t context;
