@@ -48,13 +48,13 @@ func TestLogFile(t *testing.T) {
 				for i := range p {
 					p[i] = byte(rng.Uint32())
 				}
+				want = append(want, p...) // before it is written: a file may use p up
 				if _, err := f.Write(p); err != nil {
 					t.Fatal(err)
 				}
 				if err := f.SyncData(); err != nil {
 					t.Fatal(err)
 				}
-				want = append(want, p...)
 			}
 			st, err := f.Stat()
 			if err != nil {
