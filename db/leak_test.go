@@ -11,15 +11,24 @@ import (
 	"github.com/saedb/saedb/internal/dbtest"
 )
 
-// TestCloseLeavesNoGoroutine of a database that everything was done to, and of one that readers and writers left in the middle. A
-// failed database does leave some, which internal/kv explains: other tests make such ones, so this one runs in a process of its own.
+// alone reports whether this process runs nothing but this test; if not, one is started that does, and was waited for. A failed database
+// leaves goroutines, as internal/kv explains, and other tests make such ones: who counts goroutines must be alone.
+func alone(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv("SAEDB_ALONE") != "" {
+		return true
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), "SAEDB_ALONE=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// TestCloseLeavesNoGoroutine of a database that everything was done to, and of one that readers and writers left in the middle.
 func TestCloseLeavesNoGoroutine(t *testing.T) {
-	if os.Getenv("SAEDB_ALONE") == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestCloseLeavesNoGoroutine$")
-		cmd.Env = append(os.Environ(), "SAEDB_ALONE=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
+	if !alone(t) {
 		return
 	}
 	before := goleak.IgnoreCurrent()

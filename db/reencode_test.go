@@ -109,6 +109,9 @@ func TestEncodeAllTwiceAtOnce(t *testing.T) {
 // TestEncodeAllStops on a cancelled context and on a model that is dropped meanwhile, and leaves no goroutine behind:
 // that is looked at after Close, which waits for the compactions of Pebble and stops none of EncodeAll's goroutines.
 func TestEncodeAllStops(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	before := goleak.IgnoreCurrent()
 	d, items, m := reencoded(t)
 	for at := range 4 {
