@@ -67,6 +67,8 @@ type rowsHeader struct {
 	Space uint64 // XXH64 of the space identity as it is stored
 }
 
+func (h rowsHeader) name() string { return fmt.Sprintf("%s%016x", rowsPrefix, h.Stamp) }
+
 func (h rowsHeader) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(append(dst, rowsMagic...), rowsVersion)
 	dst = binary.LittleEndian.AppendUint32(dst, h.Dim)
@@ -246,6 +248,9 @@ func (d *DB) tryRows(r *kv.Snapshot, state kv.State, name string) (*rowsFile, er
 		return nil, err
 	}
 	f, err := readRows(side, d.opts.Threads)
+	if err == nil && name != f.name() { // one that was being written when the power went: any part of it may be missing
+		err = fmt.Errorf("%w: it is not finished", errRows)
+	}
 	if err == nil {
 		err = f.fits(r, state)
 	}
@@ -323,7 +328,7 @@ func (s *Snapshot) writeRows(ctx context.Context) error {
 		return err
 	}
 	h := rowsHeader{Dim: s.state.Dim, Stamp: s.state.Seq, Next: s.state.Next, Rows: uint32(live.GetCardinality()), Space: xxhash.Sum64(space)}
-	name := fmt.Sprintf("%s%016x", rowsPrefix, h.Stamp)
+	name := h.name()
 	if err := s.d.store.WriteSide(name, func(w io.Writer) error { return s.encodeRows(ctx, w, h, live) }); err != nil {
 		return err
 	}
@@ -349,7 +354,7 @@ func (s *Snapshot) writeRows(ctx context.Context) error {
 
 // removeRows closes a file of rows that another has replaced, and removes it with the rounded rows over it. The graph serves on.
 func (d *DB) removeRows(old *rowsFile) {
-	gone := fmt.Sprintf("%s%016x", rowsPrefix, old.Stamp)
+	gone := old.name()
 	rounded := old.round.Load() != nil
 	err := errors.Join(old.close(), d.store.RemoveSide(gone))
 	if rounded {
@@ -580,7 +585,7 @@ func (d *DB) dropRows(f *rowsFile, cause error) {
 	if !d.rows.CompareAndSwap(f, nil) {
 		return
 	}
-	name := fmt.Sprintf("%s%016x", rowsPrefix, f.Stamp)
+	name := f.name()
 	d.opts.Logger.Warn("derived file is not used", "file", name, "cause", cause)
 	err := f.close()
 	if !d.opts.ReadOnly {

@@ -231,6 +231,24 @@ func TestDerivedRowsPowerCut(t *testing.T) {
 	}
 }
 
+// TestDerivedRowsThatWereNotFinished: of a file that was being written when the power went, parts may be missing. It is not used.
+func TestDerivedRowsThatWereNotFinished(t *testing.T) {
+	fs := vfs.NewMem()
+	d := dbtest.MustOpenOn(t, fs)
+	_, err := d.Put(ctx, dbtest.Items(300, 12, 1)...)
+	dbtest.Must(t, err)
+	dbtest.Must(t, d.Derive(ctx))
+	dbtest.Must(t, d.Close())
+	name := "derived/" + derivedFiles(t, fs)[0]
+	flip(t, fs, name, 8192+100) // as if this block had not reached the disk
+	dbtest.Must(t, fs.Rename(dbtest.Dir+"/"+name, dbtest.Dir+"/"+name+".tmp"))
+	d = dbtest.MustOpenOn(t, fs)
+	if files := derivedFiles(t, fs); len(files) > 0 {
+		t.Errorf("files %q", files)
+	}
+	dbtest.MustCheck(t, d)
+}
+
 // TestDerivedRowsThatCannotBeWritten: the disk has no room for the file; searches go on without it.
 func TestDerivedRowsThatCannotBeWritten(t *testing.T) {
 	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
