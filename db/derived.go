@@ -69,8 +69,11 @@ type rowsHeader struct {
 
 func (h rowsHeader) name() string { return fmt.Sprintf("%s%016x", rowsPrefix, h.Stamp) }
 
-func (h rowsHeader) append(dst []byte) []byte {
-	dst = binary.LittleEndian.AppendUint32(append(dst, rowsMagic...), rowsVersion)
+func (h rowsHeader) append(dst []byte) []byte { return h.appendAs(dst, rowsMagic, rowsVersion) }
+
+// appendAs appends the fixed part of the header of this file, or of one that lies over it.
+func (h rowsHeader) appendAs(dst []byte, magic string, version uint32) []byte {
+	dst = binary.LittleEndian.AppendUint32(append(dst, magic...), version)
 	dst = binary.LittleEndian.AppendUint32(dst, h.Dim)
 	dst = binary.LittleEndian.AppendUint64(dst, h.Stamp)
 	dst = binary.LittleEndian.AppendUint32(dst, h.Next)

@@ -51,15 +51,7 @@ func (h rowsHeader) roundLayout() (mean, bytes, scales, sums, size int64) {
 }
 
 // appendRound appends the fixed part of the header of the file that lies over one with the header h.
-func (h rowsHeader) appendRound(dst []byte) []byte {
-	dst = binary.LittleEndian.AppendUint32(append(dst, roundMagic...), roundVersion)
-	dst = binary.LittleEndian.AppendUint32(dst, h.Dim)
-	dst = binary.LittleEndian.AppendUint64(dst, h.Stamp)
-	dst = binary.LittleEndian.AppendUint32(dst, h.Next)
-	dst = binary.LittleEndian.AppendUint32(dst, h.Rows)
-	dst = binary.LittleEndian.AppendUint64(dst, h.Space)
-	return binary.LittleEndian.AppendUint64(dst, xxhash.Sum64(dst))
-}
+func (h rowsHeader) appendRound(dst []byte) []byte { return h.appendAs(dst, roundMagic, roundVersion) }
 
 // readRound makes the bytes of a file that lies over f searchable. Bytes of rows are compared with their checksums by searches.
 func readRound(side *kv.Side, f *rowsFile) (*roundFile, error) {
