@@ -20,12 +20,19 @@ type statValues struct {
 	loss, spread     float64
 	active           uint32
 	dead, late, okay uint32
+	halt, revived    uint32
+}
+
+// placeValues is struct Place of kernel/step.h.
+type placeValues struct {
+	at, fresh, listed, base, first, begun uint32
 }
 
 // Their sizes, which a test compares.
 const (
 	stepSize  = 52
-	statsSize = 32
+	statsSize = 40
+	placeSize = 24
 )
 
 // newStep is what changes in a step. dec and enc are the optimisers of the encoder's rows and of all else, which differ in their decay.

@@ -6,6 +6,7 @@
 typedef unsigned u32;
 
 #define DEVICE static inline
+#define DEVICE_METHOD
 // Shared memory lies in a section of its own: every block finds it full of rubbish.
 #define SHARED static __attribute__((section("fake_shared")))
 #define KERNEL(threads, name, ...)                       \
