@@ -31,13 +31,16 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 	if err := Supports(cfg, init.D); err != nil {
 		return nil, err
 	}
+	if err := o.Precision.Check(); err != nil {
+		return nil, err
+	}
 	rows, n := init.Info.Rows, cfg.Batch
 	if rows > 0 {
 		n = cfg.BatchOf(rows)
 	}
 	b := &backend{
 		cfg: cfg, like: init.Clone(), total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows),
-		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0},
+		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0, precision: o.Precision.of(n)},
 	}
 	b.overdue = math.MaxInt32
 	if cfg.Revive > 0 {

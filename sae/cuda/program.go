@@ -81,12 +81,21 @@ func (m *memory) forward(s shape) []launch {
 	rows := cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}
 	return []launch{
 		m.bind("center", rows, x, nil, noise, bdec, centred, in, squares, s.d),
-		m.bind("encode", cudadrv.Grid{BlocksX: s.groups(), BlocksY: ceil(s.n, 64), ThreadsX: 256}, s.seen(), enc, benc, h, peak, s.n, s.m, s.d, s.groups()),
+		m.encode(s),
 		m.bind("topk", cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, h, peak, step, index, act, count, fired, s.m, s.groups(), s.words(), s.k),
 		m.bind("decode", rows, index, act, count, dec, centred, step, e, delta, h, loss, s.m, s.d, s.k),
 		m.bind("columns", cudadrv.Grid{BlocksX: ceil(s.d, 128), BlocksY: s.runs(), ThreadsX: 128}, centred, e, cSums, eSums, s.n, s.d),
 		m.bind("measure", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, loss, squares, count, cSums, stats, s.n, s.d, s.runs()),
 	}
+}
+
+// encode is the encoder's product, of float32 with the bits of the CPU.
+func (m *memory) encode(s shape) launch {
+	name, side := "encode", s.precision.side()
+	if s.precision != F32 {
+		name = s.precision.kernel(name)
+	}
+	return m.bind(name, cudadrv.Grid{BlocksX: ceil(s.m, side), BlocksY: ceil(s.n, side), ThreadsX: 256}, s.seen(), enc, benc, h, peak, s.n, s.m, s.d, s.groups())
 }
 
 // backward lists the kernels that move weights; they do nothing where the loss is not finite.

@@ -8,6 +8,8 @@ type shape struct {
 	m, d  int  // latents, width
 	k     int  // most latents of a code
 	noise bool // what the encoder sees differs from what is to be reconstructed
+
+	precision Precision // never AutoPrecision
 }
 
 // The divisions that kernels make; each is said in the kernel's head.

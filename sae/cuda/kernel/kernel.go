@@ -13,7 +13,7 @@ import (
 var ptx embed.FS
 
 // Names are the kernels. Each has a module of its own.
-var Names = []string{"bias", "center", "columns", "decode", "encode", "latent", "measure", "point", "pull", "topk"}
+var Names = []string{"bias", "center", "columns", "decode", "encode", "encode_bf16", "encode_tf32", "latent", "measure", "point", "pull", "topk"}
 
 // PTX is the module of a kernel, as text.
 func PTX(name string) ([]byte, error) {
