@@ -42,6 +42,8 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 		cfg: cfg, like: init.Clone(), total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows),
 		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0, precision: o.Precision.of(n)},
 	}
+	b.shape.dense = b.shape.precision.pays(cfg.K, init.M)
+	b.shape.clip = cfg.Clip > 0
 	b.overdue = math.MaxInt32
 	if cfg.Revive > 0 {
 		b.reviveUntil = b.total * 4 / 5
@@ -90,7 +92,7 @@ func (b *backend) begin(t *cudadrv.Thread) error {
 	if err := b.shape.fits(free); err != nil {
 		return err
 	}
-	if err := b.program.load(t); err != nil {
+	if err := b.program.load(t, b.shape.needs()); err != nil {
 		return err
 	}
 	if err := b.memory.alloc(t, b.shape, 0, slots); err != nil {

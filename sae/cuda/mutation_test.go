@@ -55,6 +55,7 @@ func TestPlantedMistakes(t *testing.T) {
 var witnesses = map[string]string{
 	"bias.cu": "Bias", "decode.cu": "Decode", "encode.cu": "Encode$", "latent.cu": "Latent", "measure.cu": "ColumnsAndMeasure", "point.cu": "Point", "pull.cu": "Pull",
 	"topk.cu": "TopK", "center.cu": "Center", "product.h": "EncodeOnTensorCores", "encode.h": "EncodeOnTensorCores", "sum.h": "Center", "step.h": "Latent",
+	"update.h": "Latent", "settle.cu": "Settle", "scatter.cu": "Scatter", "residual.cu": "Residual", "clip.cu": "Clip", "dense.h": "(Blend|Delta|Collect)",
 }
 
 func readKernels(t *testing.T) fstest.MapFS {
@@ -97,8 +98,12 @@ func others(t *testing.T, files fstest.MapFS) []mistake {
 		{file: "topk.cu", was: "twins < cut.ties)) {", now: "twins <= cut.ties)) {"},
 		{file: "topk.cu", was: "b >= from && (shift", now: "b > from && (shift"},
 		{file: "encode.cu", was: "(col + deep) % run == 0", now: "false"},
-		{file: "latent.cu", was: "step->keep_enc, {enc", now: "step->keep_dec, {enc"},
-		{file: "latent.cu", was: "if (unit && fires)", now: "if (unit && !fires)"},
+		{file: "update.h", was: "step->keep_enc, clip", now: "step->keep_dec, clip"},
+		{file: "update.h", was: "if (unit && told)", now: "if (unit && !told)"},
+		{file: "settle.cu", was: "(found ? 1.f", now: "(!found ? 1.f"},
+		{file: "clip.cu", was: "sum > step->clip *", now: "sum < step->clip *"},
+		{file: "dense.h", was: "z[at] > 0 ?", now: "z[at] >= 0 ?"},
+		{file: "dense.h", was: "z + from, m", now: "z, m"},
 		{file: "step.h", was: "s.c2 * g * g", now: "s.c2 * (g * g)"},
 		{file: "product.h", was: "turn ^= 1)", now: "turn ^= 0)"},
 		{file: "product.h", was: "k + 4 * wide * (r / 2)", now: "k + 4 * (r / 2)"},

@@ -144,7 +144,8 @@ func compile(compiler, dir, heads string, files map[string][]byte, name string) 
 	if err := os.WriteFile(source, files[name], 0o666); err != nil {
 		return "", err
 	}
-	return object, run(compiler, append(append([]string{"-I", heads}, flags...), "-c", "-o", object, source)...)
+	section := "-DFAKE_SHARED=shared_" + strings.NewReplacer(".", "_", "-", "_").Replace(name)
+	return object, run(compiler, append(append([]string{"-I", heads, section}, flags...), "-c", "-o", object, source)...)
 }
 
 // includes adds to a list, where they are missing, a file and those that it includes, and they.

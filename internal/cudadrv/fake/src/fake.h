@@ -6,12 +6,21 @@
 typedef unsigned u32;
 
 #define DEVICE static inline
-// Shared memory lies in a section of its own: every block finds it full of rubbish.
-#define SHARED static __attribute__((section("fake_shared")))
+// The shared memory of the kernels of a file lies in a section of its own, which FAKE_SHARED names: every block finds it full of rubbish.
+#ifndef FAKE_SHARED
+#define FAKE_SHARED fake_shared
+#endif
+#define FAKE_TEXT_OF(name) #name
+#define FAKE_TEXT(name) FAKE_TEXT_OF(name)
+#define FAKE_JOIN_OF(a, b) a##b
+#define FAKE_JOIN(a, b) FAKE_JOIN_OF(a, b)
+#define SHARED static __attribute__((section(FAKE_TEXT(FAKE_SHARED))))
+extern unsigned char FAKE_JOIN(__start_, FAKE_SHARED)[] __attribute__((weak, visibility("hidden")));
+extern unsigned char FAKE_JOIN(__stop_, FAKE_SHARED)[] __attribute__((weak, visibility("hidden")));
 #define UNROLL
 #define KERNEL(threads, name, ...)                       \
 	static void name(__VA_ARGS__);                       \
-	static fake::Entry entry_##name(#name, threads, name); \
+	static fake::Entry entry_##name(#name, threads, name, FAKE_JOIN(__start_, FAKE_SHARED), FAKE_JOIN(__stop_, FAKE_SHARED)); \
 	static void name(__VA_ARGS__)
 
 namespace fake {
@@ -22,10 +31,12 @@ struct Entry {
 	int threads, args; // most threads of a block, number of arguments
 	void (*f)();
 	void (*call)(void (*f)(), void **args);
+	unsigned char *shared, *shared_end;
 	Entry *next;
 
-	template <class... A> Entry(const char *name, int threads, void (*f)(A...))
-		: name(name), threads(threads), args(sizeof...(A)), f((void (*)())f), call(pass<std::make_index_sequence<sizeof...(A)>, A...>::on), next(first) {
+	template <class... A> Entry(const char *name, int threads, void (*f)(A...), unsigned char *shared, unsigned char *shared_end)
+		: name(name), threads(threads), args(sizeof...(A)), f((void (*)())f), call(pass<std::make_index_sequence<sizeof...(A)>, A...>::on),
+		  shared(shared), shared_end(shared_end), next(first) {
 		first = this;
 	}
 

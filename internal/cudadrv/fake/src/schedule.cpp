@@ -9,9 +9,6 @@
 #include <random>
 #include <vector>
 
-extern unsigned char __start_fake_shared[] __attribute__((weak, visibility("hidden")));
-extern unsigned char __stop_fake_shared[] __attribute__((weak, visibility("hidden")));
-
 namespace fake {
 
 Entry *Entry::first;
@@ -120,7 +117,7 @@ std::string alone(Lane *w) {
 }
 
 std::string block(int x, int y, Grid g) {
-	std::memset(__start_fake_shared, 0xcd, __stop_fake_shared - __start_fake_shared);
+	if (entry->shared) std::memset(entry->shared, 0xcd, entry->shared_end - entry->shared);
 	int count = g.threads_x * g.threads_y;
 	lanes.resize(count);
 	for (int i = 0; i < count; i++) {
