@@ -8,6 +8,10 @@ type shape struct {
 	m, d  int  // latents, width
 	k     int  // most latents of a code
 	noise bool // what the encoder sees differs from what is to be reconstructed
+
+	precision Precision // never AutoPrecision
+	dense     bool      // after their choice, codes are multiplied as dense matrices
+	clip      bool      // gradients have a largest norm
 }
 
 // The divisions that kernels make; each is said in the kernel's head.
@@ -15,6 +19,18 @@ func (s shape) groups() int { return ceil(s.m, 64) } // of latents, in encode an
 func (s shape) words() int  { return ceil(s.n, 32) } // of the bitmap of a latent
 func (s shape) runs() int   { return ceil(s.n, 16) } // of rows, in columns
 func (s shape) pulls() int  { return ceil(s.m, 32) } // blocks of pull
+
+// tiles counts the squares of a product's result that blocks make.
+func (s shape) tiles(rows, columns int) int {
+	return ceil(rows, s.precision.side()) * ceil(columns, s.precision.side())
+}
+
+// share is how many latents a block of blend adds up: all, unless there are fewer squares than a device can hold blocks; so many that there are 256 blocks, but not
+// fewer than 256 latents. 16 divides it.
+func (s shape) share() int {
+	return ceil(max(256, ceil(s.m, max(1, 256/s.tiles(s.n, s.d)))), 16) * 16
+}
+func (s shape) shares() int { return ceil(s.m, s.share()) }
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
@@ -40,6 +56,10 @@ const (
 	stats
 	startLatents // of new starts
 	startRows
+	wholeBias   // (d): gradient of b_dec, where a norm is asked for
+	rowSquares  // (m) float64: of the gradients of a latent, likewise
+	decGradient // (m,d), where codes are dense
+	encGradient // (m,d)
 	modelSlots
 )
 
@@ -57,7 +77,8 @@ const (
 	count                        // (n)
 	fired                        // (m,words)
 	e                            // (n,d)
-	delta                        // (n,k)
+	delta                        // (n,k), dense (n,m)
+	parts                        // (shares,n,d), of reconstructions where codes are dense
 	loss                         // (n) float64
 	cSums                        // (runs,d)
 	eSums                        // (runs,d)
@@ -72,9 +93,11 @@ const starts = 8
 // size is the number of bytes of a buffer; 0: there is none.
 func (s shape) size(b slot) int64 {
 	n, m, d, k := int64(s.n), int64(s.m), int64(s.d), int64(s.k)
-	extra := int64(0)
-	if s.noise {
-		extra = 1
+	one := func(there bool) int64 {
+		if there {
+			return 1
+		}
+		return 0
 	}
 	switch b {
 	case dec, decM, decV, enc, encM, encV:
@@ -94,15 +117,28 @@ func (s shape) size(b slot) int64 {
 	case x, centred, e:
 		return 4 * n * d
 	case noise, in:
-		return extra * 4 * n * d
+		return one(s.noise) * 4 * n * d
 	case squares, loss:
 		return 8 * n
 	case h:
 		return 4 * n * m
 	case peak:
 		return 4 * n * int64(s.groups())
-	case index, act, delta:
+	case delta:
+		if s.dense {
+			return 4 * n * m
+		}
 		return 4 * n * k
+	case index, act:
+		return 4 * n * k
+	case wholeBias:
+		return one(s.clip) * 4 * d
+	case rowSquares:
+		return one(s.clip) * 8 * m
+	case decGradient, encGradient:
+		return one(s.dense) * 4 * m * d
+	case parts:
+		return one(s.dense) * 4 * int64(s.shares()) * n * d
 	case count:
 		return 4 * n
 	case fired:

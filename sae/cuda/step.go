@@ -100,6 +100,7 @@ func (b *backend) feed(t *cudadrv.Thread, batch []float32, lr float64) error {
 	values := newStep(
 		b.cfg.Optimiser(lr, b.cfg.WeightDecay, b.steps+1), b.cfg.Optimiser(lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps+1),
 		b.shape, b.cfg.ActiveAt(b.steps, b.total), b.overdue, b.epoch)
+	values.clip = b.cfg.Clip
 	return cudadrv.Upload(t, b.memory[step], []stepValues{values})
 }
 

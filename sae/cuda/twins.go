@@ -13,6 +13,8 @@ type stepValues struct {
 	rate, correct, eps  float32
 	scale               float32
 	k, overdue, tooLong int32
+	penalty             float32
+	l1, clip            float64
 }
 
 // statValues is struct Stats of kernel/step.h.
@@ -20,12 +22,13 @@ type statValues struct {
 	loss, spread     float64
 	active           uint32
 	dead, late, okay uint32
+	clip             float32
 }
 
 // Their sizes, which a test compares.
 const (
-	stepSize  = 52
-	statsSize = 32
+	stepSize  = 72
+	statsSize = 40
 )
 
 // newStep is what changes in a step. dec and enc are the optimisers of the encoder's rows and of all else, which differ in their decay.
