@@ -31,14 +31,19 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 	if err := Supports(cfg, init.D); err != nil {
 		return nil, err
 	}
+	if err := o.Precision.Check(); err != nil {
+		return nil, err
+	}
 	rows, n := init.Info.Rows, cfg.Batch
 	if rows > 0 {
 		n = cfg.BatchOf(rows)
 	}
 	b := &backend{
 		cfg: cfg, like: init.Clone(), rows: rows, total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows), graphs: map[int]*cudadrv.Graph{},
-		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0},
+		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0, precision: o.Precision.of(n)},
 	}
+	b.shape.dense = b.shape.precision.pays(cfg.K, init.M)
+	b.shape.clip = cfg.Clip > 0
 	b.overdue = math.MaxInt32
 	if cfg.Revive > 0 {
 		b.reviveUntil = b.total * 4 / 5
@@ -96,7 +101,7 @@ func (b *backend) begin(t *cudadrv.Thread) error {
 
 // bring makes everything that a step needs.
 func (b *backend) bring(t *cudadrv.Thread) (err error) {
-	if err := b.program.load(t); err != nil {
+	if err := b.program.load(t, b.shape.needs()); err != nil {
 		return err
 	}
 	if b.stream, err = t.NewStream(false); err != nil {

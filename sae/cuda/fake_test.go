@@ -85,7 +85,13 @@ func variants() map[string]train.Config {
 	revived.Revive, revived.K, revived.Batch, revived.Epochs = 0.5, 2, 32, 6
 	large := small()
 	large.Latents, large.K, large.Batch = 700, 9, 70 // more groups than k, several words of rows
-	return map[string]train.Config{"plain": small(), "unit decoder": unit, "noise and decay": noisy, "falling k": falling, "revived": revived, "larger": large}
+	dense := unit
+	dense.K, dense.Batch = 40, 70 // more than one block of every product
+	clipped, denseClipped := noisy, dense
+	clipped.Clip, denseClipped.Clip = 0.02, 0.02
+	return map[string]train.Config{
+		"dense": dense, "clipped": clipped, "dense, clipped": denseClipped, "plain": small(), "unit decoder": unit, "noise and decay": noisy, "falling k": falling, "revived": revived, "larger": large,
+	}
 }
 
 // clusters are rows around 256 centres.

@@ -3,6 +3,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/saedb/saedb/internal/cudadrv"
 	"github.com/saedb/saedb/sae/cuda/kernel"
@@ -14,10 +15,10 @@ type program struct {
 	kernels map[string]cudadrv.Function
 }
 
-// load brings all kernels onto the device, where the driver compiles them.
-func (p *program) load(t *cudadrv.Thread) error {
+// load brings kernels onto the device, where the driver compiles them.
+func (p *program) load(t *cudadrv.Thread, names []string) error {
 	p.kernels = map[string]cudadrv.Function{}
-	for _, name := range kernel.Names {
+	for _, name := range names {
 		ptx, err := kernel.PTX(name)
 		if err != nil {
 			return err
@@ -42,6 +43,18 @@ func (p *program) unload(t *cudadrv.Thread) error {
 	}
 	p.modules = nil
 	return errors.Join(faults...)
+}
+
+// needs are the kernels of a shape.
+func (s shape) needs() []string {
+	var nothing memory
+	var names []string
+	for _, l := range slices.Concat([]launch{nothing.begin(s), nothing.noises(s, 1, 0, 0)}, nothing.forward(s, 0), nothing.backward(s, 0), nothing.revive(s)) {
+		if !slices.Contains(names, l.name) {
+			names = append(names, l.name)
+		}
+	}
+	return names
 }
 
 // launch is one kernel of a step, ready to start: neither its grid nor its arguments change while the batch keeps its size.
@@ -90,14 +103,36 @@ func (m *memory) noises(s shape, steps int, seed uint64, sigma float32) launch {
 // forward lists the kernels up to the loss, of a step that is the i-th of those whose noise was made at once.
 func (m *memory) forward(s shape, i int) []launch {
 	each := cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}
-	return []launch{
+	list := []launch{
 		m.bind("center", each, x, rows, m.noiseOf(s, i), bdec, centred, in, squares, s.d),
-		m.bind("encode", cudadrv.Grid{BlocksX: s.groups(), BlocksY: ceil(s.n, 64), ThreadsX: 256}, s.seen(), enc, benc, h, peak, s.n, s.m, s.d, s.groups()),
+		m.encode(s),
 		m.bind("topk", cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, h, peak, step, index, act, count, fired, s.m, s.groups(), s.words(), s.k),
-		m.bind("decode", each, index, act, count, dec, centred, step, e, delta, h, loss, s.m, s.d, s.k),
-		m.bind("columns", cudadrv.Grid{BlocksX: ceil(s.d, 128), BlocksY: s.runs(), ThreadsX: 128}, centred, e, cSums, eSums, s.n, s.d),
-		m.bind("measure", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, loss, squares, count, cSums, stats, s.n, s.d, s.runs()),
 	}
+	if s.dense {
+		list = append(list,
+			m.bind("scatter", cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, index, act, count, h, s.m, s.k),
+			m.product("blend", s, ceil(s.d, s.precision.side()), ceil(s.n, s.precision.side())*s.shares(), h, dec, parts, s.n, s.m, s.d, s.share()),
+			m.bind("residual", each, parts, centred, act, count, step, e, loss, s.n, s.d, s.shares(), s.k))
+	} else {
+		list = append(list, m.bind("decode", each, index, act, count, dec, centred, step, e, delta, h, loss, s.m, s.d, s.k))
+	}
+	return append(list,
+		m.bind("columns", cudadrv.Grid{BlocksX: ceil(s.d, 128), BlocksY: s.runs(), ThreadsX: 128}, centred, e, cSums, eSums, s.n, s.d),
+		m.bind("measure", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, loss, squares, count, cSums, stats, s.n, s.d, s.runs()))
+}
+
+// product is a kernel of products in the precision of a shape, with so many squares along both sides of the result.
+func (m *memory) product(name string, s shape, wide, high int, args ...any) launch {
+	return m.bind(s.precision.kernel(name), cudadrv.Grid{BlocksX: wide, BlocksY: high, ThreadsX: 256}, args...)
+}
+
+// encode is the encoder's product, of float32 with the bits of the CPU.
+func (m *memory) encode(s shape) launch {
+	name, side := "encode", s.precision.side()
+	if s.precision != F32 {
+		name = s.precision.kernel(name)
+	}
+	return m.bind(name, cudadrv.Grid{BlocksX: ceil(s.m, side), BlocksY: ceil(s.n, side), ThreadsX: 256}, s.seen(), enc, benc, h, peak, s.n, s.m, s.d, s.groups())
 }
 
 // noiseOf is the noise of the i-th step; 0: there is none.
@@ -110,12 +145,38 @@ func (m *memory) noiseOf(s shape, i int) cudadrv.Ptr {
 
 // backward lists the kernels that move weights; they do nothing where the loss is not finite.
 func (m *memory) backward(s shape, unit int) []launch {
-	return []launch{
-		m.bind("pull", cudadrv.Grid{BlocksX: s.pulls(), ThreadsX: 128}, fired, h, delta, enc, gradient, pulls, s.m, s.d, s.words(), s.k),
-		m.bind("latent", cudadrv.Grid{BlocksX: s.m, ThreadsX: 256}, fired, h, act, delta, e, s.seen(), gradient,
-			dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, step, stats, s.m, s.d, s.words(), s.k, unit),
-		m.bind("bias", cudadrv.Grid{BlocksX: ceil(s.d, 32), ThreadsX: 32, ThreadsY: 8}, eSums, pulls, bdec, bdecM, bdecV, step, stats, s.runs(), s.pulls(), s.d),
+	side := s.precision.side()
+	var list []launch
+	place := any(h)
+	if s.dense {
+		place = nil
+		list = append(list,
+			m.product("delta", s, ceil(s.m, side), ceil(s.n, side), e, dec, h, step, delta, s.n, s.m, s.d),
+			m.product("collect", s, ceil(s.d, side), ceil(s.m, side), h, e, decGradient, s.n, s.m, s.d),
+			m.product("collect", s, ceil(s.d, side), ceil(s.m, side), delta, s.seen(), encGradient, s.n, s.m, s.d))
 	}
+	list = append(list, m.bind("pull", cudadrv.Grid{BlocksX: s.pulls(), ThreadsX: 128}, fired, place, delta, enc, gradient, pulls, s.m, s.d, s.words(), s.k))
+	if s.clip {
+		list = append(list, m.latents(s, unit, rowSquares), m.bias(s, wholeBias),
+			m.bind("clip", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, rowSquares, wholeBias, step, stats, s.m, s.d))
+	}
+	return append(list, m.latents(s, unit, nil), m.bias(s, nil))
+}
+
+// latents is the kernel that moves them along their gradients, or instead leaves the squares of those.
+func (m *memory) latents(s shape, unit int, instead any) launch {
+	grid := cudadrv.Grid{BlocksX: s.m, ThreadsX: 256}
+	if s.dense {
+		return m.bind("settle", grid, fired, decGradient, encGradient, gradient,
+			dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, step, stats, instead, s.d, s.words(), unit)
+	}
+	return m.bind("latent", grid, fired, h, act, delta, e, s.seen(), gradient,
+		dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, step, stats, instead, s.m, s.d, s.words(), s.k, unit)
+}
+
+// bias is the kernel that moves b_dec along its gradient, or instead leaves that.
+func (m *memory) bias(s shape, instead any) launch {
+	return m.bind("bias", cudadrv.Grid{BlocksX: ceil(s.d, 32), ThreadsX: 32, ThreadsY: 8}, eSums, pulls, bdec, bdecM, bdecV, step, stats, instead, s.runs(), s.pulls(), s.d)
 }
 
 // revive lists the kernels that give overdue latents a new start; where there are none they do nothing.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/saedb/saedb/internal/cudadrv"
 	"github.com/saedb/saedb/internal/cudadrv/fake"
+	"github.com/saedb/saedb/sae/cuda/kernel"
 )
 
 // rig runs single kernels on arrays.
@@ -29,7 +30,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, fake: f, context: c}
-	if err := c.Do(r.program.load); err != nil {
+	if err := c.Do(func(t *cudadrv.Thread) error { return r.program.load(t, kernel.Names) }); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

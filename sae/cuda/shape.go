@@ -13,6 +13,10 @@ type shape struct {
 	room   int // rows that x holds
 	listed int // rows of an epoch's order; 0: rows come in the order in which they are wanted
 	epoch  int // steps of an epoch
+
+	precision Precision // never AutoPrecision
+	dense     bool      // after their choice, codes are multiplied as dense matrices
+	clip      bool      // gradients have a largest norm
 }
 
 // The divisions that kernels make; each is said in the kernel's head.
@@ -20,6 +24,18 @@ func (s shape) groups() int { return ceil(s.m, 64) } // of latents, in encode an
 func (s shape) words() int  { return ceil(s.n, 32) } // of the bitmap of a latent
 func (s shape) runs() int   { return ceil(s.n, 16) } // of rows, in columns
 func (s shape) pulls() int  { return ceil(s.m, 32) } // blocks of pull
+
+// tiles counts the squares of a product's result that blocks make.
+func (s shape) tiles(rows, columns int) int {
+	return ceil(rows, s.precision.side()) * ceil(columns, s.precision.side())
+}
+
+// share is how many latents a block of blend adds up: all, unless there are fewer squares than a device can hold blocks; so many that there are 256 blocks, but not
+// fewer than 256 latents. 16 divides it.
+func (s shape) share() int {
+	return ceil(max(256, ceil(s.m, max(1, 256/s.tiles(s.n, s.d)))), 16) * 16
+}
+func (s shape) shares() int { return ceil(s.m, s.share()) }
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
@@ -43,9 +59,13 @@ const (
 	idle // (m) int64
 	step // Step of kernel/step.h
 	stats
-	place    // Place of kernel/step.h
-	starts   // how many latents get a new start, which, and at which rows
-	ziggurat // the tables of noise
+	place       // Place of kernel/step.h
+	starts      // how many latents get a new start, which, and at which rows
+	ziggurat    // the tables of noise
+	wholeBias   // (d): gradient of b_dec, where a norm is asked for
+	rowSquares  // (m) float64: of the gradients of a latent, likewise
+	decGradient // (m,d), where codes are dense
+	encGradient // (m,d)
 	modelSlots
 )
 
@@ -72,7 +92,8 @@ const (
 	count                       // (n)
 	fired                       // (m,words)
 	e                           // (n,d)
-	delta                       // (n,k)
+	delta                       // (n,k), dense (n,m)
+	parts                       // (shares,n,d), of reconstructions where codes are dense
 	loss                        // (n) float64
 	cSums                       // (runs,d)
 	eSums                       // (runs,d)
@@ -87,9 +108,11 @@ const maxStarts = 8
 // size is the number of bytes of a buffer; 0: there is none.
 func (s shape) size(b slot) int64 {
 	n, m, d, k := int64(s.n), int64(s.m), int64(s.d), int64(s.k)
-	extra := int64(0)
-	if s.noise {
-		extra = 1
+	one := func(there bool) int64 {
+		if there {
+			return 1
+		}
+		return 0
 	}
 	switch b {
 	case dec, decM, decV, enc, encM, encV:
@@ -109,7 +132,7 @@ func (s shape) size(b slot) int64 {
 	case starts:
 		return 4 * (1 + 2*maxStarts)
 	case ziggurat:
-		return extra * 4 * 3 * 128
+		return one(s.noise) * 4 * 3 * 128
 	case x:
 		return 4 * int64(s.room) * d
 	case order:
@@ -123,17 +146,30 @@ func (s shape) size(b slot) int64 {
 	case centred, e:
 		return 4 * n * d
 	case in:
-		return extra * 4 * n * d
+		return one(s.noise) * 4 * n * d
 	case noise:
-		return extra * 4 * n * d * int64(s.ahead)
+		return one(s.noise) * 4 * n * d * int64(s.ahead)
 	case squares, loss:
 		return 8 * n
 	case h:
 		return 4 * n * m
 	case peak:
 		return 4 * n * int64(s.groups())
-	case index, act, delta:
+	case delta:
+		if s.dense {
+			return 4 * n * m
+		}
 		return 4 * n * k
+	case index, act:
+		return 4 * n * k
+	case wholeBias:
+		return one(s.clip) * 4 * d
+	case rowSquares:
+		return one(s.clip) * 8 * m
+	case decGradient, encGradient:
+		return one(s.dense) * 4 * m * d
+	case parts:
+		return one(s.dense) * 4 * int64(s.shares()) * n * d
 	case count:
 		return 4 * n
 	case fired:

@@ -76,9 +76,11 @@ func (b *backend) values(step int, lr float64) stepValues {
 	if step+1 < b.reviveUntil {
 		overdue = b.overdue
 	}
-	return newStep(
+	v := newStep(
 		b.cfg.Optimiser(lr, b.cfg.WeightDecay, step+1), b.cfg.Optimiser(lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, step+1),
 		b.shape, b.cfg.ActiveAt(step, b.total), overdue, b.epoch)
+	v.clip = b.cfg.Clip
+	return v
 }
 
 func narrow(v []int) []uint32 {

@@ -26,8 +26,6 @@ func Supports(cfg train.Config, d int) error {
 		return refuse("an autoencoder for several numbers of latents at once")
 	case cfg.AuxK > 0:
 		return refuse("the auxiliary loss of silent latents")
-	case cfg.Clip > 0:
-		return refuse("a limit on the norm of the gradients")
 	case cfg.CosinePenalty > 0:
 		return refuse("a penalty on decoder rows that point the same way")
 	case d > maxWidth:

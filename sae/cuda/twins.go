@@ -13,6 +13,8 @@ type stepValues struct {
 	rate, correct, eps  float32
 	scale               float32
 	k, overdue, tooLong int32
+	penalty             float32
+	l1, clip            float64
 }
 
 // statValues is struct Stats of kernel/step.h.
@@ -20,6 +22,7 @@ type statValues struct {
 	loss, spread     float64
 	active           uint32
 	dead, late, okay uint32
+	clip             float32
 	halt, revived    uint32
 }
 
@@ -30,8 +33,8 @@ type placeValues struct {
 
 // Their sizes, which a test compares.
 const (
-	stepSize  = 52
-	statsSize = 40
+	stepSize  = 72
+	statsSize = 48
 	placeSize = 24
 )
 

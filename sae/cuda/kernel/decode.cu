@@ -1,6 +1,6 @@
 // decode: a reconstruction, what it misses, and what that says to each activation. A block for each row.
 //
-//	y = Σ z_l W_dec[l]        e = scale·(y - c)        loss = ‖y - c‖²        delta_l = e·W_dec[l]
+//	y = Σ z_l W_dec[l]        e = scale·(y - c)        loss = ‖y - c‖² + l1·Σz        delta_l = e·W_dec[l] + penalty
 //
 // index, act, count are as topk leaves them, wdec is (m,d), c and e are (n,d), delta is (n,most). place is h of topk in another role: where latent l fires
 // in a row, place[row,l] says at which place of the row's code. The sums over latents are those of the CPU, to the bit.
@@ -21,6 +21,8 @@ KERNEL(128, decode, const u32 *index, const float *act, const u32 *count, const 
 		e[j] = step->scale * rest;
 		sum += (double)rest * rest;
 	}
+	if (step->l1 > 0)
+		for (int t = thread(); t < fires; t += threads()) sum += step->l1 * act[t];
 	sum = block_sum(sum, part); // whose sync also shows e to all
 	if (thread() == 0) loss[row] = sum;
 	for (int t = thread() / warp; t < fires; t += threads() / warp) {
@@ -29,7 +31,7 @@ KERNEL(128, decode, const u32 *index, const float *act, const u32 *count, const 
 		for (int j = lane(); j < d; j += warp) dot = fma(e[j], w[j], dot);
 		dot = warp_sum(dot);
 		if (lane() == 0) {
-			delta[t] = dot;
+			delta[t] = dot + step->penalty;
 			place[index[t]] = t;
 		}
 	}

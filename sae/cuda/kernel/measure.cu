@@ -20,5 +20,6 @@ KERNEL(256, measure, const double *loss, const double *squares, const u32 *count
 		stats->spread = spread;
 		stats->active = (u32)active;
 		stats->ok = lost - lost == 0 && !stats->halt;
+		stats->clip = 1;
 	}
 }

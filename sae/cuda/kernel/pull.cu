@@ -2,7 +2,7 @@
 //
 //	gradient[l] = Σ_i delta_il        pulls[block] = Σ_l gradient[l] W_enc[l]
 //
-// fired (m,words), place (n,m) and delta (n,most) are as topk and decode leave them; pulls is (blocks,d).
+// fired (m,words), place (n,m) and delta (n,most) are as topk and decode leave them; pulls is (blocks,d). Without place delta is dense, (n,m).
 #include "dev.h"
 #include "sum.h"
 
@@ -17,7 +17,7 @@ KERNEL(128, pull, const u32 *fired, const u32 *place, const float *delta, const 
 		for (int w = lane(); w < words; w += warp)
 			for (u32 left = fired[l * words + w]; left; left &= left - 1) {
 				i64 row = w * 32 + __builtin_ctz(left);
-				sum += delta[row * most + place[row * m + l]];
+				sum += delta[place ? row * most + place[row * m + l] : row * m + l];
 			}
 		sum = warp_sum(sum);
 		if (lane() == 0) own[i] = gradient[l] = sum;

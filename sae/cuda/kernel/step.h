@@ -10,15 +10,21 @@ struct Step {
 	int k;                    // latents that fire, at most
 	int overdue;              // steps of silence after which a latent is to start anew
 	int epoch;                // steps of silence after which it is dead
+	float penalty;            // on an activation, in its gradient
+	double l1;                // and in the loss, as that is summed up here
+	double clip;              // largest norm of all gradients together; 0: any
 };
 
-// Stats is what a step has to tell. measure fills it, latent counts in it.
+static_assert(sizeof(Step) == 72, "twins.go says another size");
+
+// Stats is what a step has to tell. measure fills it, clip its own, latent and settle count in it.
 struct Stats {
 	double loss;    // Σ‖x̂-x‖²
 	double spread;  // Σ‖x-x̄‖²
 	u32 active;     // latents that fired, over all rows
 	u32 dead, late; // latents that are dead, and overdue
 	u32 ok;         // the loss is a finite number, and so was that of every step before: weights may move
+	float clip;     // what gradients are multiplied by
 	u32 halt;       // one was not
 	u32 revived;    // latents that got a new start
 };
@@ -32,6 +38,7 @@ struct Place {
 	u32 first;
 	u32 begun; // steps of the run before the epoch
 };
+static_assert(sizeof(Stats) == 48 && sizeof(Place) == 24, "twins.go says another size");
 
 // adamw moves a parameter p with moments m and v along its gradient g. Every operation is rounded by itself, as in internal/vec, so that
 // the bits are those of the CPU.
