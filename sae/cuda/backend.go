@@ -25,8 +25,8 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 	if err := errors.Join(cfg.Validate(), init.Validate()); err != nil {
 		return nil, err
 	}
-	if init.M != cfg.Latents || cfg.Variant == "" && init.K != cfg.K {
-		return nil, fmt.Errorf("cuda: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.K)
+	if init.M != cfg.Latents || init.K != cfg.MostActive() {
+		return nil, fmt.Errorf("cuda: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.MostActive())
 	}
 	if err := Supports(cfg, init.D); err != nil {
 		return nil, err
@@ -39,11 +39,8 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 		n = cfg.BatchOf(rows)
 	}
 	b := &backend{
-		cfg: cfg, like: init.Clone(), total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows),
-		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0, precision: o.Precision.of(n)},
+		cfg: cfg, like: init.Clone(), total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows), shape: shapeOf(cfg, init, n, o.Precision.of(n)),
 	}
-	b.shape.dense = b.shape.precision.pays(cfg.K, init.M)
-	b.shape.clip = cfg.Clip > 0
 	b.overdue = math.MaxInt32
 	if cfg.Revive > 0 {
 		b.reviveUntil = b.total * 4 / 5
@@ -77,10 +74,11 @@ type backend struct {
 	warm    bool           // they have run
 	graph   *cudadrv.Graph // all of a step, once they have
 
-	steps  int // done
-	noise  []float32
-	broken error // what a step failed with: what is on the device is then in no known state
-	closed bool
+	steps     int     // done
+	threshold float64 // of BatchTopK
+	noise     []float32
+	broken    error // what a step failed with: what is on the device is then in no known state
+	closed    bool
 }
 
 // begin brings kernels and model onto the device. What fails leaves nothing behind there.
@@ -100,7 +98,7 @@ func (b *backend) begin(t *cudadrv.Thread) error {
 	}
 	err = b.memory.zero(t, b.shape, decM, decV, encM, encV, bencM, bencV, bdecM, bdecV, idle)
 	if err == nil {
-		err = b.memory.upload(t, weights(b.like))
+		err = errors.Join(b.memory.upload(t, weights(b.like)), b.uploadRungs(t))
 	}
 	if err != nil {
 		return errors.Join(err, b.end(t))
@@ -109,14 +107,19 @@ func (b *backend) begin(t *cudadrv.Thread) error {
 	return nil
 }
 
+// uploadRungs uploads the levels of codes, where there are several.
+func (b *backend) uploadRungs(t *cudadrv.Thread) error {
+	if b.shape.levels < 2 {
+		return nil
+	}
+	levels, shares, _ := b.cfg.Rungs()
+	return errors.Join(cudadrv.Upload(t, b.memory[rungs], narrow(levels)), cudadrv.Upload(t, b.memory[rungWeights], shares))
+}
+
 // bind makes the kernels of a step ready for the buffers as they are.
 func (b *backend) bind() {
-	unit := 0
-	if b.cfg.UnitDecoder {
-		unit = 1
-	}
 	b.warm = false
-	b.list = append(b.memory.forward(b.shape), b.memory.backward(b.shape, unit)...)
+	b.list = append(b.memory.forward(b.shape), b.memory.backward(b.shape, b.cfg.UnitDecoder)...)
 }
 
 // end gives everything on the device back.

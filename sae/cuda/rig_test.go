@@ -98,6 +98,8 @@ func upload(t *cudadrv.Thread, a any) (at any, free func() error, err error) {
 		return put(t, a)
 	case []statValues:
 		return put(t, a)
+	case []deadValues:
+		return put(t, a)
 	}
 	return a, func() error { return nil }, nil
 }
@@ -122,6 +124,8 @@ func download(t *cudadrv.Thread, a, at any) error {
 	case []int64:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	case []statValues:
+		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
+	case []deadValues:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	}
 	return nil

@@ -28,13 +28,14 @@ func (b *backend) Step(batch []float32, lr float64) (train.StepResult, error) {
 		return res, b.fail(err)
 	}
 	res = train.StepResult{
-		Loss: s.loss / float64(n*d), FVU: s.loss / max(s.spread, math.SmallestNonzeroFloat64),
+		Loss: s.loss/float64(n*d) + s.aux, FVU: s.own / max(s.spread, math.SmallestNonzeroFloat64),
 		Active: int(s.active), Dead: int(s.dead),
 	}
 	if s.okay == 0 {
 		return res, fmt.Errorf("cuda: step %d: %w", b.steps+1, train.LossError(batch, d, lr))
 	}
 	b.steps++
+	b.threshold = train.Follow(b.threshold, s.leastKept(), b.steps, b.epoch)
 	if b.steps >= b.reviveUntil || s.late == 0 {
 		return res, nil
 	}
@@ -66,7 +67,7 @@ func (b *backend) run(t *cudadrv.Thread, batch []float32, n int, lr float64) (s 
 // start starts the kernels of a step: the first time one by one, from then on as one graph, which is recorded when all of them have run.
 func (b *backend) start(t *cudadrv.Thread) (err error) {
 	each := func() error {
-		if err := b.memory.zero(t, b.shape, fired, stats); err != nil {
+		if err := b.memory.zero(t, b.shape, fired, stats, deadFired, tallies); err != nil {
 			return err
 		}
 		return b.program.start(t, b.list)
@@ -97,11 +98,28 @@ func (b *backend) feed(t *cudadrv.Thread, batch []float32, lr float64) error {
 			return err
 		}
 	}
-	values := newStep(
+	if b.shape.spread {
+		if err := cudadrv.Upload(t, b.memory[meetings], narrow(b.cfg.Meetings(b.steps+1, b.shape.m))); err != nil {
+			return err
+		}
+	}
+	return cudadrv.Upload(t, b.memory[step], []stepValues{b.values(lr)})
+}
+
+// values are the numbers of the step to come.
+func (b *backend) values(lr float64) stepValues {
+	active := b.cfg.ActiveAt(b.steps, b.total)
+	k := active
+	if b.shape.batch {
+		k = max(k, b.like.K)
+	}
+	v := newStep(
 		b.cfg.Optimiser(lr, b.cfg.WeightDecay, b.steps+1), b.cfg.Optimiser(lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps+1),
-		b.shape, b.cfg.ActiveAt(b.steps, b.total), b.overdue, b.epoch)
-	values.clip = b.cfg.Clip
-	return cudadrv.Upload(t, b.memory[step], []stepValues{values})
+		b.shape, k, b.overdue, b.epoch)
+	v.clip, v.aux, v.spread = b.cfg.Clip, b.cfg.AuxWeight, float32(lr*b.cfg.CosinePenalty)
+	v.l1, v.penalty = b.cfg.L1*float64(b.shape.d), float32(b.cfg.L1/float64(b.shape.n))
+	v.share = uint32(active * b.shape.n)
+	return v
 }
 
 // revive gives latents that have been silent for too long a new start, and returns how many.
