@@ -30,10 +30,11 @@ type packed struct {
 	rows    []uint16 // postings: lists[l] in block b is at[l*(blocks+1)+b:][:2] of these two
 	weights []byte
 
-	parts  [classes][]float32 // lengths of rows within classes, rounded up
-	tops   [classes][]float32 // the largest of each group
-	least  []float32          // the smallest norm of each group
-	longer float32            // than all norms, or as long
+	parts  [classes][]uint16 // lengths of rows within classes, rounded up, in units of unit
+	tops   [classes][]uint16 // the largest of each group
+	least  []float32         // the smallest norm of each group
+	longer float32           // than all norms, or as long
+	unit   float64
 
 	scans sync.Pool
 }
@@ -170,12 +171,13 @@ func (p *packed) measureParts() {
 	n := len(p.ords)
 	groups := (n + group - 1) / group
 	for c := range p.parts {
-		p.parts[c], p.tops[c] = make([]float32, n), make([]float32, groups)
+		p.parts[c], p.tops[c] = make([]uint16, groups*group), make([]uint16, groups)
 	}
 	p.least = make([]float32, groups)
 	for g := range p.least {
 		p.least[g] = math.MaxFloat32
 	}
+	p.unit = float64(p.longer) * up / (math.MaxUint16 - 1)
 	for row := range n {
 		var squares [classes + 1]float64
 		latents, acts := p.code(row)
@@ -185,20 +187,12 @@ func (p *packed) measureParts() {
 		sum := 0.0
 		for c := range p.parts {
 			sum += squares[c]
-			p.parts[c][row] = above(math.Sqrt(sum) * up)
-			p.tops[c][row/group] = max(p.tops[c][row/group], p.parts[c][row])
+			part := uint16(math.Ceil(math.Sqrt(sum) * (1 + 1e-12) / p.unit))
+			p.parts[c][row] = part
+			p.tops[c][row/group] = max(p.tops[c][row/group], part)
 		}
 		p.least[row/group] = min(p.least[row/group], p.norms[row])
 	}
-}
-
-// above returns a float32 that is x or a little more.
-func above(x float64) float32 {
-	f := float32(x)
-	if float64(f) < x {
-		return math.Nextafter32(f, math.MaxFloat32)
-	}
-	return f
 }
 
 // postings returns those of a latent in a block.

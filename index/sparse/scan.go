@@ -75,10 +75,10 @@ type scan struct {
 	levels  [1 << (16 - levelBits)]int32
 
 	unit  float64 // of sums
-	slack float32 // more than rounding adds to a score, as a factor, and
-	tiny  float32 // as a number, where scores are as small as float32 has them
+	slack float64 // more than rounding adds to a score, as a factor, and
+	tiny  float64 // as a number, where scores are as small as float32 has them
 	class int     // the latents of it are left unread; -1: all are read
-	rest  float32 // the length of the query within class
+	rest  uint16  // times the part of a row / 2^16: what they may add to its sum
 }
 
 // ask is a term above zero.
@@ -233,8 +233,8 @@ func (s *scan) measure() bool {
 	}
 	sum = steps + min(sum, math.Sqrt(squares)*float64(s.p.longer))*up
 	s.unit = sum / float64(math.MaxUint16-2*n-1)
-	s.slack = float32(1 + float64(len(s.q.terms)+32)/(1<<22))
-	s.tiny = float32(2*len(s.q.terms)+8) * math.SmallestNonzeroFloat32
+	s.slack = 1 + float64(len(s.q.terms)+32)/(1<<22)
+	s.tiny = float64(2*len(s.q.terms)+8) * math.SmallestNonzeroFloat32
 	return n > 0 && n < mostAsk && squares < greatest && sum > smallest && sum < greatest && float64(s.p.longer) < greatest && float64(s.q.length) < greatest
 }
 
@@ -247,49 +247,67 @@ func (s *scan) read(ctx context.Context, asked []ask) error {
 		sums := (*[index.BlockRows]uint16)(s.sums[b*index.BlockRows:])
 		for _, a := range asked {
 			rows, weights := s.p.postings(a.latent, b)
-			m := uint32(math.Ceil(float64(a.w) * float64(s.p.lists[a.latent].step) / s.unit * (1 << 16) * (1 + 1e-12)))
-			vec.AddCounts(sums, rows, weights, m)
+			vec.AddCounts(sums, rows, weights, s.times(a))
 		}
 	}
 	return nil
 }
 
-// unread is the part of the query's square that may be left unread at first, and crowd the part of all groups that may then have to be looked into.
+// times is what a weight is multiplied with, in steps of 2^16, rounded up.
+func (s *scan) times(a ask) uint32 {
+	return uint32(float64(a.w)*float64(s.p.lists[a.latent].step)/s.unit*(1<<16)*(1+1e-12)) + 1
+}
+
+// unread is the part of the query's square that may be left unread at first, and unreadMany that of classes with more postings than there are rows: to look
+// again costs less than to read such a class.
 const (
-	unread = .3
-	crowd  = 1. / 16
+	unread     = .35
+	unreadMany = .65
 )
 
 // leave chooses what is left unread at first: the largest class that is a small part of the query.
 func (s *scan) leave() {
-	var squares [classes + 1]float64
-	all := 0.0
-	for c, asked := range s.asked {
-		for _, a := range asked {
-			all += float64(a.w) * float64(a.w)
-		}
-		squares[c] = all
-	}
-	s.class = -1
-	for c := range classes {
-		if squares[c] <= unread*all {
-			s.class = c
+	all := s.squares(classes)
+	for s.class = classes - 1; s.class >= 0; s.class-- {
+		part := s.squares(s.class)
+		if part <= unread*all || part <= unreadMany*all && s.postings(s.class) > len(s.p.ords) {
+			return
 		}
 	}
-	s.restOf()
 }
 
-// restOf sets the length of the query within the class that is left unread.
-func (s *scan) restOf() {
-	sum := 0.0
-	for c := 0; c <= s.class; c++ {
+// postings is how many the terms have whose latents are in a class and in none before.
+func (s *scan) postings(class int) (n int) {
+	stride := s.p.blocks + 1
+	for _, a := range s.asked[class] {
+		n += s.p.at[int(a.latent+1)*stride-1] - s.p.at[int(a.latent)*stride]
+	}
+	return n
+}
+
+// squares is the square of the query's length within a class; classes is the whole query.
+func (s *scan) squares(class int) (sum float64) {
+	for c := 0; c <= class; c++ {
 		for _, a := range s.asked[c] {
 			sum += float64(a.w) * float64(a.w)
 		}
 	}
-	s.rest = above(math.Sqrt(sum) * up)
+	return sum
 }
 
+// weigh sets what a row's part is multiplied with, for the class that is left unread. A class for which that is too large is read.
+func (s *scan) weigh() bool {
+	s.rest = 0
+	if s.class < 0 {
+		return true
+	}
+	m := math.Ceil(math.Sqrt(s.squares(s.class)) * s.p.unit / s.unit * (1 << 16) * (1 + 1e-12))
+	s.rest = uint16(min(m, math.MaxUint16))
+	return m <= math.MaxUint16
+}
+
+// exact offers the rows that may be among the best. It reads the rarer latents first, and more of the frequent ones while that is less work than to score
+// the rows that are not ruled out.
 func (s *scan) exact(ctx context.Context, best *index.Best) error {
 	s.leave()
 	for c := s.class + 1; c <= classes; c++ {
@@ -298,30 +316,41 @@ func (s *scan) exact(ctx context.Context, best *index.Best) error {
 		}
 	}
 	for {
-		s.survey()
-		floor := s.floor()
-		groups := s.reaching(floor)
-		if s.class < 0 || floor > 0 && len(groups) <= int(crowd*float64(len(s.p.least)))+1 {
-			s.settle(best, floor, groups)
-			return ctx.Err()
+		if s.weigh() {
+			s.survey()
+			if floor := s.floor(); s.class < 0 || floor > 0 {
+				s.reaching(floor)
+				if s.class < 0 || s.cheap() {
+					break
+				}
+			}
 		}
 		if err := s.read(ctx, s.asked[s.class]); err != nil {
 			return err
 		}
 		s.class--
-		s.restOf()
 	}
+	for _, row := range s.picked {
+		s.offer(best, row)
+	}
+	return ctx.Err()
+}
+
+// fetch is how many postings can be read while the code of a row is fetched.
+const fetch = 100
+
+// cheap reports whether the rows that were picked are scored in less time than the next class is read in.
+func (s *scan) cheap() bool {
+	return len(s.picked)*(fetch+2*len(s.p.latents)/len(s.p.ords)) <= s.postings(s.class)
 }
 
 // survey finds the largest sum of each group, of rows that may be answered.
 func (s *scan) survey() {
-	if s.may != nil {
-		for g, may := range s.may {
-			if may != math.MaxUint64 {
-				for i := range s.sums[g*group : (g+1)*group] {
-					if may>>i&1 == 0 {
-						s.sums[g*group+i] = 0
-					}
+	for g, may := range s.may {
+		if may != math.MaxUint64 {
+			for i := range s.sums[g*group : (g+1)*group] {
+				if may>>i&1 == 0 {
+					s.sums[g*group+i] = 0
 				}
 			}
 		}
@@ -379,45 +408,39 @@ func (s *scan) floor() float32 {
 	return max(0, float32(floor.Least()))
 }
 
-// need is what a row's bound, for each unit of its size, must reach for a score of floor.
-func (s *scan) need(floor float32) float32 { return floor * s.q.length / s.slack / up }
-
-// reaching returns the groups in which a row's bound may reach a floor.
-func (s *scan) reaching(floor float32) []int {
-	need, unit := s.need(floor), float32(s.unit*up)
-	s.picked = s.picked[:0]
-	for g, largest := range s.largest {
-		bound := float32(largest)*unit + s.tiny
-		if s.class >= 0 {
-			bound += s.rest * s.p.tops[s.class][g]
-		}
-		size := float32(1)
-		if s.q.cosine {
-			size = s.p.least[g]
-		}
-		if bound >= need*size && (largest > 0 || s.class >= 0) {
-			s.picked = append(s.picked, g)
-		}
+// need is the sum that a row of some size must reach for a score of floor: its norm where the cosine is asked for.
+func (s *scan) need(floor, size float32) uint16 {
+	if !s.q.cosine {
+		size = 1
 	}
-	return s.picked
+	sum := (float64(floor)*float64(s.q.length)*float64(size)/s.slack - s.tiny) / s.unit / up
+	switch {
+	case s.class < 0:
+		return uint16(min(max(sum, 1), math.MaxUint16)) // no sum, no score
+	case sum < 1:
+		return 0
+	}
+	return uint16(min(sum-1, math.MaxUint16)) // what rest adds was rounded down
 }
 
-// settle scores the rows of some groups whose bounds reach a floor.
-func (s *scan) settle(best *index.Best, floor float32, groups []int) {
-	need, unit := s.need(floor), float32(s.unit*up)
-	for _, g := range groups {
-		for may := s.mayIn(g); may != 0; may &= may - 1 {
-			row := g*group + bits.TrailingZeros64(may)
-			bound := float32(s.sums[row])*unit + s.tiny
-			if s.class >= 0 {
-				bound += s.rest * s.p.parts[s.class][row]
-			}
-			size := float32(1)
-			if s.q.cosine {
-				size = s.p.norms[row]
-			}
-			if bound >= need*size && (s.sums[row] > 0 || s.class >= 0) {
-				s.offer(best, row)
+// reaching picks the rows whose bound may reach a floor.
+func (s *scan) reaching(floor float32) {
+	parts, tops := s.p.parts[max(s.class, 0)], s.p.tops[max(s.class, 0)]
+	s.picked = s.picked[:0]
+	need := s.need(floor, 1)
+	for g, largest := range s.largest {
+		if s.q.cosine {
+			need = s.need(floor, s.p.least[g])
+		}
+		if uint32(largest)+uint32(tops[g])*uint32(s.rest)>>16 < uint32(need) {
+			continue
+		}
+		at := g * group
+		reach := vec.ReachCounts((*[group]uint16)(s.sums[at:]), (*[group]uint16)(parts[at:]), s.rest, need) & s.mayIn(g)
+		for ; reach != 0; reach &= reach - 1 {
+			row := at + bits.TrailingZeros64(reach)
+			if !s.q.cosine || uint32(s.sums[row])+uint32(parts[row])*uint32(s.rest)>>16 >= uint32(s.need(floor, s.p.norms[row])) {
+				s.picked = append(s.picked, row)
 			}
 		}
 	}

@@ -32,10 +32,25 @@ func largestCountsGo(dst, sums []uint16) {
 	}
 }
 
-// countKernels are what Sums of weights are made of.
+// ReachCounts returns a bit for each of a group of sums that reaches least once parts·m/2^16, rounded down, is added to it.
+func ReachCounts(sums, parts *[CountGroup]uint16, m, least uint16) uint64 {
+	return kernel.reachCounts(sums, parts, m, least)
+}
+
+func reachCountsGo(sums, parts *[CountGroup]uint16, m, least uint16) (reach uint64) {
+	for i, s := range sums {
+		if uint32(s)+uint32(parts[i])*uint32(m)>>16 >= uint32(least) {
+			reach |= 1 << i
+		}
+	}
+	return reach
+}
+
+// countKernels are for sums of weights.
 type countKernels struct {
 	addCounts     func(sums *[CountRows]uint16, rows []uint16, weights []byte, m uint32)
 	largestCounts func(dst, sums []uint16)
+	reachCounts   func(sums, parts *[CountGroup]uint16, m, least uint16) uint64
 }
 
-var countsGo = countKernels{addCountsGo, largestCountsGo}
+var countsGo = countKernels{addCountsGo, largestCountsGo, reachCountsGo}

@@ -13,3 +13,8 @@ func addCountsAsm(sums *uint16, rows *uint16, weights *byte, m uint32, n int)
 //
 //go:noescape
 func largestCountsAsm(dst *uint16, sums *uint16, n int)
+
+// A bit for each of 64 sums that reach least; see gen/counts.
+//
+//go:noescape
+func reachCountsAsm(sums *uint16, parts *uint16, m uint64, least uint64) uint64

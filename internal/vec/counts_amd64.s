@@ -70,3 +70,43 @@ group:
 	JNE          group
 	VZEROUPPER
 	RET
+
+// func reachCountsAsm(sums *uint16, parts *uint16, m uint64, least uint64) uint64
+// Requires: AVX, AVX2
+TEXT ·reachCountsAsm(SB), NOSPLIT, $0-40
+	MOVQ         sums+0(FP), AX
+	MOVQ         parts+8(FP), CX
+	MOVQ         m+16(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTW X0, Y0
+	MOVQ         least+24(FP), DX
+	VMOVD        DX, X1
+	VPBROADCASTW X1, Y1
+	VPXOR        Y2, Y2, Y2
+	VPMULHUW     (CX), Y0, Y3
+	VPADDUSW     (AX), Y3, Y3
+	VPSUBUSW     Y3, Y1, Y3
+	VPCMPEQW     Y2, Y3, Y3
+	VPMULHUW     32(CX), Y0, Y4
+	VPADDUSW     32(AX), Y4, Y4
+	VPSUBUSW     Y4, Y1, Y4
+	VPCMPEQW     Y2, Y4, Y4
+	VPMULHUW     64(CX), Y0, Y5
+	VPADDUSW     64(AX), Y5, Y5
+	VPSUBUSW     Y5, Y1, Y5
+	VPCMPEQW     Y2, Y5, Y5
+	VPMULHUW     96(CX), Y0, Y0
+	VPADDUSW     96(AX), Y0, Y0
+	VPSUBUSW     Y0, Y1, Y0
+	VPCMPEQW     Y2, Y0, Y0
+	VPACKSSWB    Y4, Y3, Y3
+	VPERMQ       $0xd8, Y3, Y3
+	VPMOVMSKB    Y3, AX
+	VPACKSSWB    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VPMOVMSKB    Y5, CX
+	SHLQ         $0x20, CX
+	ORQ          CX, AX
+	VZEROUPPER
+	MOVQ         AX, ret+32(FP)
+	RET

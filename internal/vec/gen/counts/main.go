@@ -4,12 +4,14 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 func main() {
 	ConstraintExpr("amd64")
 	add()
 	largest()
+	reach()
 	Generate()
 }
 
@@ -74,5 +76,45 @@ func largest() {
 	DECQ(n)
 	JNE(LabelRef("group"))
 	VZEROUPPER()
+	RET()
+}
+
+// reach writes a function that compares 64 words of 16 bits, to each of which a part is added, with a number. What does not fit 16 bits is taken for the
+// largest number that does.
+func reach() {
+	TEXT("reachCountsAsm", NOSPLIT, "func(sums, parts *uint16, m, least uint64) uint64")
+	Pragma("noescape")
+	Doc("A bit for each of 64 sums that reach least; see gen/counts.")
+	sums := Load(Param("sums"), GP64())
+	parts := Load(Param("parts"), GP64())
+	times, least, zero := YMM(), YMM(), YMM()
+	m := GP64()
+	Load(Param("m"), m)
+	VMOVD(m.As32(), times.AsX())
+	VPBROADCASTW(times.AsX(), times)
+	l := GP64()
+	Load(Param("least"), l)
+	VMOVD(l.As32(), least.AsX())
+	VPBROADCASTW(least.AsX(), least)
+	VPXOR(zero, zero, zero)
+	var words [4]reg.VecVirtual
+	for i := range words {
+		words[i] = YMM()
+		VPMULHUW(Mem{Base: parts, Disp: 32 * i}, times, words[i])
+		VPADDUSW(Mem{Base: sums, Disp: 32 * i}, words[i], words[i])
+		VPSUBUSW(words[i], least, words[i]) // what is missing
+		VPCMPEQW(zero, words[i], words[i])
+	}
+	var bits [2]reg.GPVirtual
+	for i := range bits {
+		VPACKSSWB(words[2*i+1], words[2*i], words[2*i])
+		VPERMQ(Imm(0b11_01_10_00), words[2*i], words[2*i]) // packing goes by halves of registers
+		bits[i] = GP64()
+		VPMOVMSKB(words[2*i], bits[i].As32())
+	}
+	SHLQ(Imm(32), bits[1])
+	ORQ(bits[1], bits[0])
+	VZEROUPPER()
+	Store(bits[0], ReturnIndex(0))
 	RET()
 }
