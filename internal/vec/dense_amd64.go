@@ -14,10 +14,15 @@ func dotInt8AVX2(dst *int32, q *int16, rows *int8, d int, n int, tail *int16)
 //go:noescape
 func dotInt8AtAVX2(dst *int32, q *int16, rows *int8, d int, n int, tail *int16, ids *uint32)
 
-// Products of q with rows of half bytes; see gen/dense.
+// Products of q with 4 rows of half bytes at once; see gen/dense.
 //
 //go:noescape
-func dotNibblesAVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+func dotNibbles4AVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+
+// Products of q with 1 rows of half bytes at once; see gen/dense.
+//
+//go:noescape
+func dotNibbles1AVX2(dst *int32, q *int8, rows *byte, turns int, n int)
 
 // Bytes as int16; see gen/dense.
 //

@@ -171,72 +171,182 @@ done:
 	VZEROUPPER
 	RET
 
-// func dotNibblesAVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+// func dotNibbles4AVX2(dst *int32, q *int8, rows *byte, turns int, n int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·dotNibblesAVX2(SB), NOSPLIT, $0-40
+TEXT ·dotNibbles4AVX2(SB), NOSPLIT, $0-40
 	MOVQ     dst+0(FP), AX
 	MOVQ     q+8(FP), CX
 	MOVQ     rows+16(FP), DX
 	MOVQ     turns+24(FP), BX
 	MOVQ     n+32(FP), SI
 	VPCMPEQB Y0, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y1
 	VPSRLW   $0x0c, Y0, Y0
-	VPSLLW   $0x08, Y0, Y2
-	VPOR     Y2, Y0, Y0
-	MOVQ     BX, DI
-	SHLQ     $0x07, DI
-	ADDQ     DX, DI
+	VPSLLW   $0x08, Y0, Y1
+	VPOR     Y1, Y0, Y0
+	MOVQ     BX, R8
+	SHLQ     $0x05, R8
+	LEAQ     (R8)(R8*2), R9
+	LEAQ     8192(DX), DI
 
-nibble_row:
+rows:
 	TESTQ SI, SI
-	JZ    nibble_done
-	VPXOR Y2, Y2, Y2
+	JZ    done
+	VPXOR Y1, Y1, Y1
+	VPXOR Y3, Y3, Y3
+	VPXOR Y5, Y5, Y5
+	VPXOR Y7, Y7, Y7
+	MOVQ  BX, R10
+	MOVQ  CX, R11
+
+some:
+	TESTQ   R10, R10
+	JZ      sum
+	MOVQ    $0x00000004, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	SUBQ    R12, R10
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y8, Y8, Y8
+
+turn:
+	VMOVDQU    (R11), Y11
+	VMOVDQU    32(R11), Y12
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	VMOVDQU    (DX), Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y0, Y9, Y9
+	VPAND      Y0, Y10, Y10
+	VPMADDUBSW Y11, Y9, Y9
+	VPMADDUBSW Y12, Y10, Y10
+	VPADDW     Y9, Y2, Y2
+	VPADDW     Y10, Y2, Y2
+	VMOVDQU    (DX)(R8*1), Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y0, Y9, Y9
+	VPAND      Y0, Y10, Y10
+	VPMADDUBSW Y11, Y9, Y9
+	VPMADDUBSW Y12, Y10, Y10
+	VPADDW     Y9, Y4, Y4
+	VPADDW     Y10, Y4, Y4
+	VMOVDQU    (DX)(R8*2), Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y0, Y9, Y9
+	VPAND      Y0, Y10, Y10
+	VPMADDUBSW Y11, Y9, Y9
+	VPMADDUBSW Y12, Y10, Y10
+	VPADDW     Y9, Y6, Y6
+	VPADDW     Y10, Y6, Y6
+	VMOVDQU    (DX)(R9*1), Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y0, Y9, Y9
+	VPAND      Y0, Y10, Y10
+	VPMADDUBSW Y11, Y9, Y9
+	VPMADDUBSW Y12, Y10, Y10
+	VPADDW     Y9, Y8, Y8
+	VPADDW     Y10, Y8, Y8
+	ADDQ       $0x20, DX
+	ADDQ       $0x00000080, DI
+	ADDQ       $0x40, R11
+	DECQ       R12
+	JNZ        turn
+	VPCMPEQB   Y9, Y9, Y9
+	VPSRLW     $0x0f, Y9, Y9
+	VPMADDWD   Y9, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	VPMADDWD   Y9, Y4, Y4
+	VPADDD     Y4, Y3, Y3
+	VPMADDWD   Y9, Y6, Y6
+	VPADDD     Y6, Y5, Y5
+	VPMADDWD   Y9, Y8, Y8
+	VPADDD     Y8, Y7, Y7
+	JMP        some
+
+sum:
+	VPHADDD      Y3, Y1, Y1
+	VPHADDD      Y7, Y5, Y5
+	VPHADDD      Y5, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VPADDD       X2, X1, X2
+	VMOVDQU      X2, (AX)
+	ADDQ         R9, DX
+	ADDQ         $0x00000010, AX
+	DECQ         SI
+	JMP          rows
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotNibbles1AVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·dotNibbles1AVX2(SB), NOSPLIT, $0-40
+	MOVQ     dst+0(FP), AX
+	MOVQ     q+8(FP), CX
+	MOVQ     rows+16(FP), DX
+	MOVQ     turns+24(FP), BX
+	MOVQ     n+32(FP), SI
+	VPCMPEQB Y0, Y0, Y0
+	VPSRLW   $0x0c, Y0, Y0
+	VPSLLW   $0x08, Y0, Y1
+	VPOR     Y1, Y0, Y0
+	MOVQ     BX, DI
+	SHLQ     $0x05, DI
+	LEAQ     (DI)(DI*2), DI
+	LEAQ     8192(DX), DI
+
+rows:
+	TESTQ SI, SI
+	JZ    done
+	VPXOR Y1, Y1, Y1
 	MOVQ  BX, R8
 	MOVQ  CX, R9
 
-nibble_some:
+some:
 	TESTQ   R8, R8
-	JZ      nibble_sum
-	MOVQ    $0x00000008, R10
+	JZ      sum
+	MOVQ    $0x00000004, R10
 	CMPQ    R8, R10
 	CMOVQLT R8, R10
 	SUBQ    R10, R8
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
+	VPXOR   Y2, Y2, Y2
 
-nibble_turn:
+turn:
+	VMOVDQU    (R9), Y5
+	VMOVDQU    32(R9), Y6
 	PREFETCHT0 (DI)
-	VMOVDQU    (DX), Y5
-	VPSRLW     $0x04, Y5, Y6
-	VPAND      Y0, Y5, Y5
-	VPMADDUBSW (R9), Y5, Y5
-	VPADDW     Y5, Y3, Y3
-	VPAND      Y0, Y6, Y6
-	VPMADDUBSW 32(R9), Y6, Y6
-	VPADDW     Y6, Y4, Y4
+	VMOVDQU    (DX), Y3
+	VPSRLW     $0x04, Y3, Y4
+	VPAND      Y0, Y3, Y3
+	VPAND      Y0, Y4, Y4
+	VPMADDUBSW Y5, Y3, Y3
+	VPMADDUBSW Y6, Y4, Y4
+	VPADDW     Y3, Y2, Y2
+	VPADDW     Y4, Y2, Y2
 	ADDQ       $0x20, DX
-	ADDQ       $0x20, DI
+	ADDQ       $0x00000020, DI
 	ADDQ       $0x40, R9
 	DECQ       R10
-	JNZ        nibble_turn
-	VPMADDWD   Y1, Y3, Y3
-	VPADDD     Y3, Y2, Y2
-	VPMADDWD   Y1, Y4, Y4
-	VPADDD     Y4, Y2, Y2
-	JMP        nibble_some
+	JNZ        turn
+	VPCMPEQB   Y3, Y3, Y3
+	VPSRLW     $0x0f, Y3, Y3
+	VPMADDWD   Y3, Y2, Y2
+	VPADDD     Y2, Y1, Y1
+	JMP        some
 
-nibble_sum:
-	VEXTRACTI128 $0x01, Y2, X3
-	VPADDD       X3, X2, X3
-	VPHADDD      X3, X3, X3
-	VPHADDD      X3, X3, X3
-	VMOVD        X3, (AX)
-	ADDQ         $0x04, AX
+sum:
+	VEXTRACTI128 $0x01, Y1, X2
+	VPADDD       X2, X1, X2
+	VPHADDD      X2, X2, X2
+	VPHADDD      X2, X2, X2
+	VMOVD        X2, (AX)
+	ADDQ         $0x00000004, AX
 	DECQ         SI
-	JMP          nibble_row
+	JMP          rows
 
-nibble_done:
+done:
 	VZEROUPPER
 	RET
 

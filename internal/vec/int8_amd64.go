@@ -26,7 +26,13 @@ func dotInt8AtWide(dst []int32, q []int16, rows []int8, ids []uint32) {
 }
 
 func dotNibblesWide(dst []int32, q []int8, rows []byte) {
-	dotNibblesAVX2(&dst[0], &q[0], &rows[0], len(q)/NibbleTurn, len(dst))
+	turns, n := len(q)/NibbleTurn, len(dst)&^3
+	if n > 0 {
+		dotNibbles4AVX2(&dst[0], &q[0], &rows[0], turns, n/4)
+	}
+	if n < len(dst) {
+		dotNibbles1AVX2(&dst[n], &q[0], &rows[n*len(q)/2], turns, len(dst)-n)
+	}
 }
 
 // tailOf returns the last columns of q, with zeros in place of those before the last multiple of stepInt8.

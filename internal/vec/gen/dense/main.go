@@ -13,13 +13,16 @@ const (
 	step  = 16 // columns that one register holds as int16
 	sums  = 4  // registers that a row is added up in, so that no addition waits for the one before it
 	ahead = 2  // rows between the one that is computed and the one that is fetched
+
+	fetchNibbles = 8192 // bytes between the half bytes that are computed and those that are fetched
 )
 
 func main() {
 	ConstraintExpr("amd64")
 	dotInt8("dotInt8AVX2", false)
 	dotInt8("dotInt8AtAVX2", true)
-	dotNibbles()
+	dotNibbles("dotNibbles4AVX2", 4)
+	dotNibbles("dotNibbles1AVX2", 1)
 	widen()
 	panel("panel6AVX2", 6)
 	panel("panel1AVX2", 1)
@@ -128,79 +131,109 @@ func dotInt8(name string, listed bool) {
 	RET()
 }
 
-// dotNibbles writes a function that multiplies q with n rows of half bytes, turns of 64 values of each. 32 bytes hold 64 values, the first 32 in
-// their low halves. VPMADDUBSW multiplies them with bytes of q and adds neighbours: 3,810 at most, so eight of these fit an int16, and
-// only then are they widened.
-func dotNibbles() {
-	const together = 8 // turns whose products an int16 holds
-	TEXT("dotNibblesAVX2", NOSPLIT, "func(dst *int32, q *int8, rows *byte, turns, n int)")
+// dotNibbles writes a function that multiplies q with n times so many rows of half bytes, turns of 64 values of each. 32 bytes hold 64 values, the
+// first 32 in their low halves. VPMADDUBSW multiplies them with bytes of q and adds neighbours: 3,810 at most, so eight of these fit an int16, and
+// only then are they widened. Four rows share what is loaded of q: one alone does not keep up with the memory.
+func dotNibbles(name string, rows int) {
+	const together = 4 // turns whose products an int16 holds
+	TEXT(name, NOSPLIT, "func(dst *int32, q *int8, rows *byte, turns, n int)")
 	Pragma("noescape")
-	Doc("Products of q with rows of half bytes; see gen/dense.")
+	Doc(fmt.Sprintf("Products of q with %d rows of half bytes at once; see gen/dense.", rows))
 	dst := Load(Param("dst"), GP64())
 	q := Load(Param("q"), GP64())
 	row := Load(Param("rows"), GP64())
 	turns := Load(Param("turns"), GP64())
 	n := Load(Param("n"), GP64())
-	mask, ones, fetch := YMM(), YMM(), GP64()
+	mask, fetch, wide, wide3 := YMM(), GP64(), GP64(), GP64()
 	VPCMPEQB(mask, mask, mask)
-	VPSRLW(Imm(15), mask, ones)
-	VPSRLW(Imm(12), mask, mask)
 	high := YMM()
+	VPSRLW(Imm(12), mask, mask)
 	VPSLLW(Imm(8), mask, high)
 	VPOR(high, mask, mask)
-	MOVQ(turns, fetch)
-	SHLQ(Imm(7), fetch) // four rows ahead
-	ADDQ(row, fetch)
+	MOVQ(turns, wide)
+	SHLQ(Imm(5), wide)
+	LEAQ(Mem{Base: wide, Index: wide, Scale: 2}, wide3)
+	LEAQ(Mem{Base: row, Disp: fetchNibbles}, fetch)
 
-	Label("nibble_row")
+	Label("rows")
 	TESTQ(n, n)
-	JZ(LabelRef("nibble_done"))
-	acc, left, at, few := YMM(), GP64(), GP64(), GP64()
-	VPXOR(acc, acc, acc)
+	JZ(LabelRef("done"))
+	left, at, few := GP64(), GP64(), GP64()
+	total, sum := make([]reg.VecVirtual, rows), make([]reg.VecVirtual, rows)
+	for r := range rows {
+		total[r], sum[r] = YMM(), YMM()
+		VPXOR(total[r], total[r], total[r])
+	}
 	MOVQ(turns, left)
 	MOVQ(q, at)
-	Label("nibble_some")
+	Label("some")
 	TESTQ(left, left)
-	JZ(LabelRef("nibble_sum"))
+	JZ(LabelRef("sum"))
 	MOVQ(U32(together), few)
 	CMPQ(left, few)
 	CMOVQLT(left, few)
 	SUBQ(few, left)
-	sums := [2]reg.VecVirtual{YMM(), YMM()}
-	for _, s := range sums {
+	for _, s := range sum {
 		VPXOR(s, s, s)
 	}
-	halves := [2]reg.VecVirtual{YMM(), YMM()}
-	Label("nibble_turn")
-	PREFETCHT0(Mem{Base: fetch})
-	VMOVDQU(Mem{Base: row}, halves[0])
-	VPSRLW(Imm(4), halves[0], halves[1])
-	for h := range halves {
-		VPAND(mask, halves[h], halves[h])
-		VPMADDUBSW(Mem{Base: at, Disp: 32 * h}, halves[h], halves[h])
-		VPADDW(halves[h], sums[h], sums[h])
+	low, top, x, y := YMM(), YMM(), YMM(), YMM()
+	Label("turn")
+	VMOVDQU(Mem{Base: at}, x)
+	VMOVDQU(Mem{Base: at, Disp: 32}, y)
+	for line := 0; line < max(rows*32, 64); line += 64 {
+		PREFETCHT0(Mem{Base: fetch, Disp: line})
+	}
+	for r := range rows {
+		m := Mem{Base: row}
+		switch r {
+		case 1, 2:
+			m.Index, m.Scale = wide, uint8(r)
+		case 3:
+			m.Index, m.Scale = wide3, 1
+		}
+		VMOVDQU(m, low)
+		VPSRLW(Imm(4), low, top)
+		VPAND(mask, low, low)
+		VPAND(mask, top, top)
+		VPMADDUBSW(x, low, low)
+		VPMADDUBSW(y, top, top)
+		VPADDW(low, sum[r], sum[r])
+		VPADDW(top, sum[r], sum[r])
 	}
 	ADDQ(Imm(32), row)
-	ADDQ(Imm(32), fetch)
+	ADDQ(U32(uint32(32*rows)), fetch)
 	ADDQ(Imm(64), at)
 	DECQ(few)
-	JNZ(LabelRef("nibble_turn"))
-	for _, s := range sums {
+	JNZ(LabelRef("turn"))
+	ones := low
+	VPCMPEQB(ones, ones, ones)
+	VPSRLW(Imm(15), ones, ones)
+	for r, s := range sum {
 		VPMADDWD(ones, s, s)
-		VPADDD(s, acc, acc)
+		VPADDD(s, total[r], total[r])
 	}
-	JMP(LabelRef("nibble_some"))
-	Label("nibble_sum")
+	JMP(LabelRef("some"))
+	Label("sum")
 	half := XMM()
-	VEXTRACTI128(Imm(1), acc, half)
-	VPADDD(half, acc.AsX(), half)
-	VPHADDD(half, half, half)
-	VPHADDD(half, half, half)
-	VMOVD(half, Mem{Base: dst})
-	ADDQ(Imm(4), dst)
+	if rows == 1 {
+		VEXTRACTI128(Imm(1), total[0], half)
+		VPADDD(half, total[0].AsX(), half)
+		VPHADDD(half, half, half)
+		VPHADDD(half, half, half)
+		VMOVD(half, Mem{Base: dst})
+	} else {
+		VPHADDD(total[1], total[0], total[0])
+		VPHADDD(total[3], total[2], total[2])
+		VPHADDD(total[2], total[0], total[0])
+		VEXTRACTI128(Imm(1), total[0], half)
+		VPADDD(half, total[0].AsX(), half)
+		VMOVDQU(half, Mem{Base: dst})
+		ADDQ(wide3, row)
+	}
+	ADDQ(U32(uint32(4*rows)), dst)
 	DECQ(n)
-	JMP(LabelRef("nibble_row"))
-	Label("nibble_done")
+	JMP(LabelRef("rows"))
+	Label("done")
 	VZEROUPPER()
 	RET()
 }

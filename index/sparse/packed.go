@@ -1,0 +1,214 @@
+package sparse
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/internal/vec"
+	"github.com/saedb/saedb/sae"
+)
+
+// packed is a set of codes that does not change, laid out for search: postings and codes in flat arrays. Rows are numbered by ascending ordinal.
+//
+// What makes it quick is that some latents fire in so many rows that most postings are theirs, and that they say little. Classes nest: the latents of class 0
+// fire in the largest share of rows, those of class 1 are these and more. Beside the row lies the length of the part of its code that each class covers. A
+// search may leave a class's postings unread: what they would add to the sum is at most the length of that part of the query times that of the row.
+type packed struct {
+	ords    []uint32
+	names   []uint32 // the latents that fire, ascending; elsewhere a latent is its place in names
+	start   []int    // of the code of a row in latents and acts; one more than rows
+	latents []uint32
+	acts    []float32
+	norms   []float32 // of rows, as Norm has them
+
+	lists   []list
+	blocks  int // of index.BlockRows rows
+	at      []int
+	rows    []uint16 // postings: lists[l] in block b is at[l*(blocks+1)+b:][:2] of these two
+	weights []byte
+
+	parts  [classes][]uint16 // lengths of rows within classes, rounded up, in units of unit
+	tops   [classes][]uint16 // the largest of each group
+	least  []float32         // the smallest norm of each group
+	longer float32           // than all norms, or as long
+	unit   float64
+
+	scans sync.Pool
+}
+
+// list is what is known of all postings of a latent.
+type list struct {
+	step, max float32 // of its weights
+	class     int8    // the first that it is in; classes where it is in none
+}
+
+// group is how many rows are looked at together.
+const group = vec.CountGroup
+
+const classes = 9
+
+// shares are in what part of the rows a latent must fire to be of a class.
+var shares = [classes]float64{.4, .3, .22, .16, .11, .075, .05, .03, .018}
+
+// up is what a number is multiplied with that must not come out too small, after some float32 or float64 operations.
+const up = 1 + 1./(1<<20)
+
+// pack lays out codes, which ascend by ordinal.
+func pack(codes []index.Coded) *packed {
+	p := &packed{start: make([]int, 1, len(codes)+1)}
+	p.nameLatents(codes)
+	for _, c := range codes {
+		p.ords = append(p.ords, c.Ord)
+		p.norms = append(p.norms, length(c.Code.Acts))
+		p.longer = max(p.longer, p.norms[len(p.norms)-1])
+		p.start = append(p.start, p.start[len(p.start)-1]+len(c.Code.Latents))
+	}
+	total := p.start[len(codes)]
+	p.latents, p.acts = make([]uint32, 0, total), make([]float32, 0, total)
+	places := p.places()
+	for _, c := range codes {
+		for _, l := range c.Code.Latents {
+			p.latents = append(p.latents, places(l))
+		}
+		p.acts = append(p.acts, c.Code.Acts...)
+	}
+	p.layPostings()
+	p.measureParts()
+	return p
+}
+
+func (p *packed) nameLatents(codes []index.Coded) {
+	seen := map[uint32]struct{}{}
+	for _, c := range codes {
+		for _, l := range c.Code.Latents {
+			seen[l] = struct{}{}
+		}
+	}
+	for l := range seen {
+		p.names = append(p.names, l)
+	}
+	slices.Sort(p.names)
+}
+
+// places returns a function that tells the place of a name.
+func (p *packed) places() func(latent uint32) uint32 {
+	byLatent := make(map[uint32]uint32, len(p.names))
+	for i, l := range p.names {
+		byLatent[l] = uint32(i)
+	}
+	return func(latent uint32) uint32 { return byLatent[latent] }
+}
+
+// code returns the code of a row, by places.
+func (p *packed) code(row int) ([]uint32, []float32) {
+	lo, hi := p.start[row], p.start[row+1]
+	return p.latents[lo:hi:hi], p.acts[lo:hi:hi]
+}
+
+// codeOf returns the code of a row.
+func (p *packed) codeOf(row int) sae.Code {
+	places, acts := p.code(row)
+	c := sae.Code{Latents: make([]uint32, len(places)), Acts: slices.Clone(acts)}
+	for i, l := range places {
+		c.Latents[i] = p.names[l]
+	}
+	return c
+}
+
+// find returns the row of an ordinal.
+func (p *packed) find(ord uint32) (row int, there bool) {
+	return slices.BinarySearch(p.ords, ord)
+}
+
+// layPostings sorts the entries of all codes by latent and block.
+func (p *packed) layPostings() {
+	n := len(p.ords)
+	p.blocks = (n + index.BlockRows - 1) / index.BlockRows
+	p.lists = make([]list, len(p.names))
+	stride := p.blocks + 1
+	p.at = make([]int, len(p.names)*stride+1)
+	for row := range n {
+		latents, acts := p.code(row)
+		for i, l := range latents {
+			p.at[int(l)*stride+row/index.BlockRows+1]++
+			p.lists[l].max = max(p.lists[l].max, acts[i])
+		}
+	}
+	for i := 1; i < len(p.at); i++ {
+		p.at[i] += p.at[i-1]
+	}
+	for l := range p.lists {
+		count := p.at[(l+1)*stride-1] - p.at[l*stride]
+		p.lists[l].step = vec.Step(p.lists[l].max)
+		p.lists[l].class = classOf(float64(count) / float64(n))
+	}
+	p.rows, p.weights = make([]uint16, len(p.latents)), make([]byte, len(p.latents))
+	next := slices.Clone(p.at)
+	for row := range n {
+		latents, acts := p.code(row)
+		for i, l := range latents {
+			place := &next[int(l)*stride+row/index.BlockRows]
+			p.rows[*place], p.weights[*place] = uint16(row%index.BlockRows), vec.Weight(acts[i], p.lists[l].step)
+			*place++
+		}
+	}
+}
+
+func classOf(share float64) int8 {
+	for c, least := range shares {
+		if share > least {
+			return int8(c)
+		}
+	}
+	return classes
+}
+
+// measureParts takes the lengths of rows within classes.
+func (p *packed) measureParts() {
+	n := len(p.ords)
+	groups := (n + group - 1) / group
+	for c := range p.parts {
+		p.parts[c], p.tops[c] = make([]uint16, groups*group), make([]uint16, groups)
+	}
+	p.least = make([]float32, groups)
+	for g := range p.least {
+		p.least[g] = math.MaxFloat32
+	}
+	p.unit = float64(p.longer) * up / (math.MaxUint16 - 1)
+	for row := range n {
+		var squares [classes + 1]float64
+		latents, acts := p.code(row)
+		for i, l := range latents {
+			squares[p.lists[l].class] += float64(acts[i]) * float64(acts[i])
+		}
+		sum := 0.0
+		for c := range p.parts {
+			sum += squares[c]
+			part := uint16(math.Ceil(math.Sqrt(sum) * (1 + 1e-12) / p.unit))
+			p.parts[c][row] = part
+			p.tops[c][row/group] = max(p.tops[c][row/group], part)
+		}
+		p.least[row/group] = min(p.least[row/group], p.norms[row])
+	}
+}
+
+// postings returns those of a latent in a block.
+func (p *packed) postings(l uint32, block int) ([]uint16, []byte) {
+	i := int(l)*(p.blocks+1) + block
+	lo, hi := p.at[i], p.at[i+1]
+	return p.rows[lo:hi:hi], p.weights[lo:hi:hi]
+}
+
+// length is Norm of activations.
+func length(acts []float32) float32 {
+	var sum float64
+	for _, a := range acts {
+		sum += float64(float64(a) * float64(a))
+	}
+	return float32(math.Sqrt(sum))
+}
+
+func byOrd(a, b index.Coded) int { return cmp.Compare(a.Ord, b.Ord) }
