@@ -36,8 +36,8 @@ func fused(t *testing.T) bool {
 }
 
 func TestTwinsHaveOneLayout(t *testing.T) {
-	if sizeOf[stepValues]() != stepSize || sizeOf[statValues]() != statsSize {
-		t.Errorf("the sizes are %d and %d", sizeOf[stepValues](), sizeOf[statValues]())
+	if sizeOf[stepValues]() != stepSize || sizeOf[statValues]() != statsSize || sizeOf[placeValues]() != placeSize {
+		t.Errorf("the sizes are %d, %d and %d", sizeOf[stepValues](), sizeOf[statValues](), sizeOf[placeValues]())
 	}
 }
 
@@ -285,6 +285,11 @@ func TestKernelsColumnsAndMeasure(t *testing.T) {
 			near(t, "loss and spread", []float64{got[0].loss, got[0].spread}, []float64{want.loss, want.spread}, 1e-4)
 			if got[0].active != want.active || got[0].okay != 1 {
 				t.Fatalf("the statistics are %+v, they should be %+v", got[0], want)
+			}
+			halted := []statValues{{halt: 1}}
+			r.run("measure", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, loss, squares, count, cSums, halted, s.n, s.d, s.runs())
+			if halted[0].okay != 0 {
+				t.Fatal("after a loss that was none a step moves weights")
 			}
 		}
 	})

@@ -48,8 +48,8 @@ func (p *program) unload(t *cudadrv.Thread) error {
 // needs are the kernels of a shape.
 func (s shape) needs() []string {
 	var nothing memory
-	names := []string{"point"}
-	for _, l := range append(nothing.forward(s), nothing.backward(s, 0)...) {
+	var names []string
+	for _, l := range slices.Concat([]launch{nothing.begin(s), nothing.noises(s, 1, 0, 0)}, nothing.forward(s, 0), nothing.backward(s, 0), nothing.revive(s)) {
 		if !slices.Contains(names, l.name) {
 			names = append(names, l.name)
 		}
@@ -89,11 +89,22 @@ func (m *memory) bind(name string, grid cudadrv.Grid, args ...any) launch {
 	return launch{name, grid, cudadrv.NewArgs(args...)}
 }
 
-// forward lists the kernels up to the loss.
-func (m *memory) forward(s shape) []launch {
-	rows := cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}
+// begin is the kernel that brings to a step what it needs.
+func (m *memory) begin(s shape) launch {
+	return m.bind("next", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, place, table, order, told, step, stats, rows, s.n)
+}
+
+// noises is the kernel that makes the noise of so many steps.
+func (m *memory) noises(s shape, steps int, seed uint64, sigma float32) launch {
+	all := steps * s.n
+	return m.bind("noise", cudadrv.Grid{BlocksX: ceil(all, 32), ThreadsX: 32}, place, ziggurat, noise, uint32(seed>>32), uint32(seed), sigma, all, s.n, s.d)
+}
+
+// forward lists the kernels up to the loss, of a step that is the i-th of those whose noise was made at once.
+func (m *memory) forward(s shape, i int) []launch {
+	each := cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}
 	list := []launch{
-		m.bind("center", rows, x, nil, noise, bdec, centred, in, squares, s.d),
+		m.bind("center", each, x, rows, m.noiseOf(s, i), bdec, centred, in, squares, s.d),
 		m.encode(s),
 		m.bind("topk", cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, h, peak, step, index, act, count, fired, s.m, s.groups(), s.words(), s.k),
 	}
@@ -101,9 +112,9 @@ func (m *memory) forward(s shape) []launch {
 		list = append(list,
 			m.bind("scatter", cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, index, act, count, h, s.m, s.k),
 			m.product("blend", s, ceil(s.d, s.precision.side()), ceil(s.n, s.precision.side())*s.shares(), h, dec, parts, s.n, s.m, s.d, s.share()),
-			m.bind("residual", rows, parts, centred, act, count, step, e, loss, s.n, s.d, s.shares(), s.k))
+			m.bind("residual", each, parts, centred, act, count, step, e, loss, s.n, s.d, s.shares(), s.k))
 	} else {
-		list = append(list, m.bind("decode", rows, index, act, count, dec, centred, step, e, delta, h, loss, s.m, s.d, s.k))
+		list = append(list, m.bind("decode", each, index, act, count, dec, centred, step, e, delta, h, loss, s.m, s.d, s.k))
 	}
 	return append(list,
 		m.bind("columns", cudadrv.Grid{BlocksX: ceil(s.d, 128), BlocksY: s.runs(), ThreadsX: 128}, centred, e, cSums, eSums, s.n, s.d),
@@ -122,6 +133,14 @@ func (m *memory) encode(s shape) launch {
 		name = s.precision.kernel(name)
 	}
 	return m.bind(name, cudadrv.Grid{BlocksX: ceil(s.m, side), BlocksY: ceil(s.n, side), ThreadsX: 256}, s.seen(), enc, benc, h, peak, s.n, s.m, s.d, s.groups())
+}
+
+// noiseOf is the noise of the i-th step; 0: there is none.
+func (m *memory) noiseOf(s shape, i int) cudadrv.Ptr {
+	if !s.noise {
+		return 0
+	}
+	return m[noise] + cudadrv.Ptr(4*i*s.n*s.d)
 }
 
 // backward lists the kernels that move weights; they do nothing where the loss is not finite.
@@ -160,9 +179,12 @@ func (m *memory) bias(s shape, instead any) launch {
 	return m.bind("bias", cudadrv.Grid{BlocksX: ceil(s.d, 32), ThreadsX: 32, ThreadsY: 8}, eSums, pulls, bdec, bdecM, bdecV, step, stats, instead, s.runs(), s.pulls(), s.d)
 }
 
-// point is the kernel that gives so many latents a new start.
-func (m *memory) point(s shape, many int) launch {
-	return m.bind("point", cudadrv.Grid{BlocksX: many, ThreadsX: 128}, startLatents, startRows, e, dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, s.d)
+// revive lists the kernels that give overdue latents a new start; where there are none they do nothing.
+func (m *memory) revive(s shape) []launch {
+	return []launch{
+		m.bind("choose", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, idle, loss, stats, starts, s.m, s.n),
+		m.bind("point", cudadrv.Grid{BlocksX: maxStarts, ThreadsX: 128}, starts, e, dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, s.d),
+	}
 }
 
 // seen is what the encoder sees.

@@ -23,12 +23,19 @@ type statValues struct {
 	active           uint32
 	dead, late, okay uint32
 	clip             float32
+	halt, revived    uint32
+}
+
+// placeValues is struct Place of kernel/step.h.
+type placeValues struct {
+	at, fresh, listed, base, first, begun uint32
 }
 
 // Their sizes, which a test compares.
 const (
 	stepSize  = 72
-	statsSize = 40
+	statsSize = 48
+	placeSize = 24
 )
 
 // newStep is what changes in a step. dec and enc are the optimisers of the encoder's rows and of all else, which differ in their decay.

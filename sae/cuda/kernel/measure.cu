@@ -1,5 +1,5 @@
 // measure: the loss of a step and the spread of its rows, by one block. loss, squares and count have a number for each row, c_sums (runs,d) are those of
-// columns. Whether the loss is finite decides whether latent and bias move weights.
+// columns. Whether the loss is finite, and was in every step before, decides whether latent and bias move weights.
 #include "step.h"
 #include "sum.h"
 
@@ -19,7 +19,7 @@ KERNEL(256, measure, const double *loss, const double *squares, const u32 *count
 		stats->loss = lost;
 		stats->spread = spread;
 		stats->active = (u32)active;
-		stats->ok = lost - lost == 0;
+		stats->ok = lost - lost == 0 && !stats->halt;
 		stats->clip = 1;
 	}
 }

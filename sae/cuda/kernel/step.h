@@ -23,10 +23,22 @@ struct Stats {
 	double spread;  // Σ‖x-x̄‖²
 	u32 active;     // latents that fired, over all rows
 	u32 dead, late; // latents that are dead, and overdue
-	u32 ok;         // the loss is a finite number: weights may move
+	u32 ok;         // the loss is a finite number, and so was that of every step before: weights may move
 	float clip;     // what gradients are multiplied by
+	u32 halt;       // one was not
+	u32 revived;    // latents that got a new start
 };
-static_assert(sizeof(Stats) == 40, "twins.go says another size");
+
+// Place is where in an epoch we are; next moves it.
+struct Place {
+	u32 at;     // the step that comes next, counted from the epoch's first
+	u32 fresh;  // stats is of no step yet
+	u32 listed; // the rows of a step are listed in order; else they lie one after the other:
+	u32 base;   // those of the step first begin here
+	u32 first;
+	u32 begun; // steps of the run before the epoch
+};
+static_assert(sizeof(Stats) == 48 && sizeof(Place) == 24, "twins.go says another size");
 
 // adamw moves a parameter p with moments m and v along its gradient g. Every operation is rounded by itself, as in internal/vec, so that
 // the bits are those of the CPU.
