@@ -44,9 +44,15 @@ func half(t *testing.T, cfg train.Config, b train.Backend, from io.Reader, until
 
 // TestRunChangesBackends begins a run on one backend and ends it on the other, both ways.
 func TestRunChangesBackends(t *testing.T) {
+	for _, name := range []string{"revived", "of the batch, silent"} {
+		cfg := variants()[name]
+		cfg.Epochs = 2
+		t.Run(name, func(t *testing.T) { changeBackends(t, cfg) })
+	}
+}
+
+func changeBackends(t *testing.T, cfg train.Config) {
 	_, o := pretend(t)
-	cfg := variants()["revived"]
-	cfg.Epochs = 2
 	makers := map[string]func(*sae.Model) (train.Backend, error){
 		"cpu":  func(m *sae.Model) (train.Backend, error) { return train.CPU(cfg, m) },
 		"cuda": func(m *sae.Model) (train.Backend, error) { return New(cfg, m, o) },
@@ -68,6 +74,9 @@ func TestRunChangesBackends(t *testing.T) {
 		_, kept, first := half(t, cfg, begun(way[0]), nil, 5)
 		got, _, rest := half(t, cfg, begun(way[1]), bytes.NewReader(kept.Bytes()), 0)
 		losses := append(first, rest...)
+		if got.K != want.K || math.Abs(float64(got.Threshold-want.Threshold)) > 1e-4*float64(want.Threshold) || want.Threshold == 0 && cfg.Variant != "" {
+			t.Errorf("%v: the model has k %d and threshold %v, of a run on the CPU %d and %v", way, got.K, got.Threshold, want.K, want.Threshold)
+		}
 		if len(losses) != len(all) || got.Info.Steps != want.Info.Steps {
 			t.Fatalf("%v: %d steps, the model says %d; it should be %d", way, len(losses), got.Info.Steps, len(all))
 		}
@@ -82,14 +91,20 @@ func TestRunChangesBackends(t *testing.T) {
 // TestResumeIsExact: a run on the device that was stopped and continued is, to the bit, the one that was not.
 func TestResumeIsExact(t *testing.T) {
 	_, o := pretend(t)
-	cfg := variants()["noise and decay"]
-	cfg.Epochs = 1
+	for _, name := range []string{"noise and decay", "prefixes, cosines, clip", "dense"} {
+		cfg := variants()[name]
+		cfg.Epochs = 1
+		t.Run(name, func(t *testing.T) { resume(t, cfg, o) })
+	}
+}
+
+func resume(t *testing.T, cfg train.Config, o Options) {
 	begun := func() train.Backend {
 		_, _, b := begin(t, cfg, o)
 		return b
 	}
 	want, _, _ := half(t, cfg, begun(), nil, 0)
-	_, kept, _ := half(t, cfg, begun(), nil, 4)
+	_, kept, _ := half(t, cfg, begun(), nil, cfg.StepsPerEpoch(300)/2)
 	got, _, _ := half(t, cfg, begun(), kept, 0)
 	if got.Digest() != want.Digest() {
 		t.Error("the models differ")
