@@ -268,7 +268,7 @@ func TestKernelPoint(t *testing.T) {
 		clear(e[3*d:])
 		dec, enc, bias := newTensor(random, m*d), newTensor(random, m*d), newTensor(random, m)
 		was, idle := dec.clone(), []int64{1, 2, 3, 4, 5, 6}
-		r.run("point", cudadrv.Grid{BlocksX: 3, ThreadsX: 128}, []uint32{4, 1, 2}, []uint32{0, 2, 3}, e,
+		r.run("point", cudadrv.Grid{BlocksX: 8, ThreadsX: 128}, []uint32{3, 4, 1, 2, 5, 5, 5, 5, 5, 0, 2, 3, 1, 1, 1, 1, 1}, e,
 			dec.w, dec.m, dec.v, enc.w, enc.m, enc.v, bias.w, bias.m, bias.v, idle, d, 1, 0)
 		for l := range m {
 			row := map[int]int{4: 0, 1: 2}

@@ -36,8 +36,8 @@ func fused(t *testing.T) bool {
 }
 
 func TestTwinsHaveOneLayout(t *testing.T) {
-	if sizeOf[stepValues]() != stepSize || sizeOf[statValues]() != statsSize {
-		t.Errorf("the sizes are %d and %d", sizeOf[stepValues](), sizeOf[statValues]())
+	if sizeOf[stepValues]() != stepSize || sizeOf[statValues]() != statsSize || sizeOf[placeValues]() != placeSize {
+		t.Errorf("the sizes are %d, %d and %d", sizeOf[stepValues](), sizeOf[statValues](), sizeOf[placeValues]())
 	}
 }
 
@@ -297,6 +297,11 @@ func TestKernelsColumnsAndMeasure(t *testing.T) {
 			near(t, "weight of the silent", []float64{dead[0].weight, float64(dead[0].scale)}, []float64{weight, 2 * weight}, 1)
 			if got[0].active != want.active || got[0].okay != 1 || got[0].clip != 1 {
 				t.Fatalf("the statistics are %+v, they should be %+v", got[0], want)
+			}
+			halted := []statValues{{halt: 1}}
+			r.run("measure", one, loss, own, squares, count, cSums, []stepValues{{aux: 0.5}}, halted, dead, s.n, s.d, s.runs(), 30, 10)
+			if halted[0].okay != 0 {
+				t.Fatal("after a loss that was none a step moves weights")
 			}
 		}
 	})

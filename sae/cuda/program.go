@@ -49,8 +49,8 @@ func (p *program) unload(t *cudadrv.Thread) error {
 // needs are the kernels of a shape.
 func (s shape) needs() []string {
 	var nothing memory
-	names := []string{"point"}
-	for _, l := range append(nothing.forward(s), nothing.backward(s, false)...) {
+	var names []string
+	for _, l := range slices.Concat([]launch{nothing.begin(s), nothing.noises(s, 1, 0, 0)}, nothing.forward(s, 0), nothing.backward(s, false), nothing.revive(s)) {
 		if !slices.Contains(names, l.name) {
 			names = append(names, l.name)
 		}
@@ -95,9 +95,20 @@ func (m *memory) bind(name string, grid cudadrv.Grid, args ...any) launch {
 	return launch{name, grid, cudadrv.NewArgs(args...)}
 }
 
-// forward lists the kernels up to the loss.
-func (m *memory) forward(s shape) []launch {
-	list := m.codes(s)
+// begin is the kernel that brings to a step what it needs.
+func (m *memory) begin(s shape) launch {
+	return m.bind("next", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, place, table, sequence, told, step, stats, rows, s.n)
+}
+
+// noises is the kernel that makes the noise of so many steps.
+func (m *memory) noises(s shape, steps int, seed uint64, sigma float32) launch {
+	all := steps * s.n
+	return m.bind("noise", cudadrv.Grid{BlocksX: ceil(all, 32), ThreadsX: 32}, place, ziggurat, noise, uint32(seed>>32), uint32(seed), sigma, all, s.n, s.d)
+}
+
+// forward lists the kernels up to the loss, of a step that is the i-th of those whose noise was made at once.
+func (m *memory) forward(s shape, i int) []launch {
+	list := m.codes(s, i)
 	if s.levels > 1 {
 		list = append(list, m.bind("ladder", s.rows(), index, act, count, rungs, level, order, ends, s.k, s.levels, s.prefix))
 	}
@@ -127,27 +138,27 @@ var one = cudadrv.Grid{BlocksX: 1, ThreadsX: 256}
 // rows is a grid with a block for each row of the batch.
 func (s shape) rows() cudadrv.Grid { return cudadrv.Grid{BlocksX: s.n, ThreadsX: 128} }
 
-// codes lists the kernels up to what fires.
-func (m *memory) codes(s shape) []launch {
-	rows, bits := cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, any(fired)
+// codes lists the kernels up to what fires, of such a step.
+func (m *memory) codes(s shape, i int) []launch {
+	each, bits := cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, any(fired)
 	if s.batch {
 		bits = nil // it is not decided yet
 	}
 	list := []launch{
-		m.bind("center", s.rows(), x, nil, noise, bdec, centred, in, squares, s.d),
+		m.bind("center", s.rows(), x, rows, m.noiseOf(s, i), bdec, centred, in, squares, s.d),
 		m.encode(s),
-		m.bind("topk", rows, h, peak, step, index, act, count, bits, s.m, s.groups(), s.words(), s.k),
+		m.bind("topk", each, h, peak, step, index, act, count, bits, s.m, s.groups(), s.words(), s.k),
 	}
 	if s.batch {
 		for round := range 5 {
-			list = append(list, m.bind("tally", rows, act, count, step, tallies, ties, s.k, round))
+			list = append(list, m.bind("tally", each, act, count, step, tallies, ties, s.k, round))
 		}
-		list = append(list, m.bind("share", rows, index, act, count, step, tallies, ties, fired, stats, s.words(), s.k))
+		list = append(list, m.bind("share", each, index, act, count, step, tallies, ties, fired, stats, s.words(), s.k))
 	}
 	if s.auxK > 0 {
 		list = append(list,
 			m.bind("dead", one, idle, step, deadList, deadState, s.m),
-			m.bind("topk_dead", rows, h, deadList, deadState, deadIndex, deadAct, deadCount, deadFired, s.m, s.words(), s.auxK))
+			m.bind("topk_dead", each, h, deadList, deadState, deadIndex, deadAct, deadCount, deadFired, s.m, s.words(), s.auxK))
 	}
 	return list
 }
@@ -166,19 +177,27 @@ func (m *memory) encode(s shape) launch {
 	return m.bind(name, cudadrv.Grid{BlocksX: ceil(s.m, side), BlocksY: ceil(s.n, side), ThreadsX: 256}, s.seen(), enc, benc, h, peak, s.n, s.m, s.d, s.groups())
 }
 
+// noiseOf is the noise of the i-th step; 0: there is none.
+func (m *memory) noiseOf(s shape, i int) cudadrv.Ptr {
+	if !s.noise {
+		return 0
+	}
+	return m[noise] + cudadrv.Ptr(4*i*s.n*s.d)
+}
+
 // backward lists the kernels that move weights; they do nothing where the loss is not finite.
 func (m *memory) backward(s shape, unit bool) []launch {
 	side := s.precision.side()
 	var list []launch
-	place := any(h)
+	places := any(h)
 	if s.dense {
-		place = nil
+		places = nil
 		list = append(list,
 			m.product("delta", s, ceil(s.m, side), ceil(s.n, side), e, dec, h, step, delta, s.n, s.m, s.d),
 			m.product("collect", s, ceil(s.d, side), ceil(s.m, side), h, e, decGradient, s.n, s.m, s.d),
 			m.product("collect", s, ceil(s.d, side), ceil(s.m, side), delta, s.seen(), encGradient, s.n, s.m, s.d))
 	}
-	list = append(list, m.bind("pull", cudadrv.Grid{BlocksX: s.pulls(), ThreadsX: 128}, fired, place, delta, deadState, deadFired, deadIndex, deadCount, deadDelta,
+	list = append(list, m.bind("pull", cudadrv.Grid{BlocksX: s.pulls(), ThreadsX: 128}, fired, places, delta, deadState, deadFired, deadIndex, deadCount, deadDelta,
 		enc, gradient, pulls, s.m, s.d, s.words(), s.k, s.auxK))
 	if s.clip {
 		list = append(list, m.latents(s, unit, rowSquares), m.bias(s, wholeBias),
@@ -207,9 +226,12 @@ func (m *memory) bias(s shape, instead any) launch {
 	return m.bind("bias", cudadrv.Grid{BlocksX: ceil(s.d, 32), ThreadsX: 32, ThreadsY: 8}, eSums, pulls, bdec, bdecM, bdecV, step, stats, instead, s.runs(), s.pulls(), s.d)
 }
 
-// point is the kernel that gives so many latents a new start.
-func (m *memory) point(s shape, many int) launch {
-	return m.bind("point", cudadrv.Grid{BlocksX: many, ThreadsX: 128}, startLatents, startRows, e, dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, s.d, s.rungs(), s.own)
+// revive lists the kernels that give overdue latents a new start; where there are none they do nothing.
+func (m *memory) revive(s shape) []launch {
+	return []launch{
+		m.bind("choose", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, idle, loss, stats, starts, s.m, s.n),
+		m.bind("point", cudadrv.Grid{BlocksX: maxStarts, ThreadsX: 128}, starts, e, dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, s.d, s.rungs(), s.own),
+	}
 }
 
 // seen is what the encoder sees.

@@ -98,6 +98,8 @@ func upload(t *cudadrv.Thread, a any) (at any, free func() error, err error) {
 		return put(t, a)
 	case []statValues:
 		return put(t, a)
+	case []placeValues:
+		return put(t, a)
 	case []deadValues:
 		return put(t, a)
 	}
@@ -123,7 +125,11 @@ func download(t *cudadrv.Thread, a, at any) error {
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	case []int64:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
+	case []stepValues:
+		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	case []statValues:
+		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
+	case []placeValues:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	case []deadValues:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))

@@ -36,23 +36,30 @@ func (o Options) selfTest() (err error) {
 	if err != nil {
 		return err
 	}
-	gpu, err := New(cfg, init, o)
+	gpu, err := newBackend(cfg, init, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, gpu.Close()) }()
-	for s := range 4 {
-		batch := init.Standardise(nil, data.X[s*cfg.Batch*data.D:(s+1)*cfg.Batch*data.D])
-		want, err := cpu.Step(batch, cfg.LR)
+	if err := gpu.Begin(data); err != nil {
+		return err
+	}
+	got, err := gpu.Steps(4)
+	if err != nil {
+		return err
+	}
+	rows := cfg.Order(0, data.Len())
+	for s, res := range got {
+		var batch []float32
+		for _, row := range rows[s*cfg.Batch : (s+1)*cfg.Batch] {
+			batch = init.Standardise(batch, data.Row(row))
+		}
+		want, err := cpu.Step(batch, cfg.RateAt(s, 4))
 		if err != nil {
 			return err
 		}
-		got, err := gpu.Step(batch, cfg.LR)
-		if err != nil {
-			return err
-		}
-		if !(math.Abs(got.Loss-want.Loss) <= agree[o.Precision]*want.Loss) {
-			return fmt.Errorf("cuda: the self-test fails: the loss of step %d is %g on the device, in %s, and %g on the CPU", s+1, got.Loss, o.Precision, want.Loss)
+		if !(math.Abs(res.Loss-want.Loss) <= agree[o.Precision]*want.Loss) {
+			return fmt.Errorf("cuda: the self-test fails: the loss of step %d is %g on the device, in %s, and %g on the CPU", s+1, res.Loss, o.Precision, want.Loss)
 		}
 	}
 	return nil

@@ -14,6 +14,11 @@ type shape struct {
 	m, d  int  // latents, width
 	k     int  // most latents of a code
 	noise bool // what the encoder sees differs from what is to be reconstructed
+	ahead int  // steps whose noise is made at once
+
+	room   int // rows that x holds
+	listed int // rows of an epoch's order; 0: rows come in the order in which they are wanted
+	epoch  int // steps of an epoch
 
 	precision Precision // never AutoPrecision
 	dense     bool      // after their choice, codes are multiplied as dense matrices
@@ -91,8 +96,9 @@ const (
 	idle // (m) int64
 	step // Step of kernel/step.h
 	stats
-	startLatents // of new starts
-	startRows
+	place       // Place of kernel/step.h
+	starts      // how many latents get a new start, which, and at which rows
+	ziggurat    // the tables of noise
 	wholeBias   // (d): gradient of b_dec, where a norm is asked for
 	rowSquares  // (m) float64: of the gradients of a latent, likewise
 	decGradient // (m,d), where codes are dense
@@ -106,45 +112,54 @@ const (
 	modelSlots
 )
 
+// Where steps find their rows.
+const (
+	x        = modelSlots + iota // (room,d), standardised
+	sequence                     // (listed): the order of an epoch's rows
+	table                        // (epoch) Step: what each step of an epoch needs
+	told                         // (epoch) Stats: what each had to tell
+	feedSlots
+)
+
 // What a batch needs.
 const (
-	x         = modelSlots + iota // (n,d)
-	noise                         // (n,d)
-	centred                       // (n,d): x - b_dec
-	in                            // (n,d): that with noise
-	squares                       // (n) float64
-	h                             // (n,m): pre-activations, then places
-	peak                          // (n,groups)
-	index                         // (n,k)
-	act                           // (n,k)
-	count                         // (n)
-	fired                         // (m,words)
-	level                         // (n,k), where there are several
-	order                         // (n,k)
-	ends                          // (n,levels)
-	ties                          // (n), where a batch shares its activations
-	e                             // (n,levels,d)
-	delta                         // (n,k), dense (n,m)
-	parts                         // (shares,n,d), of reconstructions where codes are dense
-	loss                          // (n) float64
-	ownLoss                       // (n) float64
-	rest                          // (n,d): what is left for silent latents
-	deadIndex                     // (n,auxK)
-	deadAct                       // (n,auxK)
-	deadCount                     // (n)
-	deadFired                     // (m,words)
-	deadE                         // (n,d)
-	deadDelta                     // (n,auxK)
-	deadLoss                      // (n) float64
-	cSums                         // (runs,d)
-	eSums                         // (runs,d)
-	gradient                      // (m)
-	pulls                         // (pulls,d)
+	rows      = feedSlots + iota // (n): of x
+	noise                        // (ahead,n,d)
+	centred                      // (n,d): x - b_dec
+	in                           // (n,d): that with noise
+	squares                      // (n) float64
+	h                            // (n,m): pre-activations, then places
+	peak                         // (n,groups)
+	index                        // (n,k)
+	act                          // (n,k)
+	count                        // (n)
+	fired                        // (m,words)
+	level                        // (n,k), where there are several
+	order                        // (n,k)
+	ends                         // (n,levels)
+	ties                         // (n), where a batch shares its activations
+	e                            // (n,levels,d)
+	delta                        // (n,k), dense (n,m)
+	parts                        // (shares,n,d), of reconstructions where codes are dense
+	loss                         // (n) float64
+	ownLoss                      // (n) float64
+	rest                         // (n,d): what is left for silent latents
+	deadIndex                    // (n,auxK)
+	deadAct                      // (n,auxK)
+	deadCount                    // (n)
+	deadFired                    // (m,words)
+	deadE                        // (n,d)
+	deadDelta                    // (n,auxK)
+	deadLoss                     // (n) float64
+	cSums                        // (runs,d)
+	eSums                        // (runs,d)
+	gradient                     // (m)
+	pulls                        // (pulls,d)
 	slots
 )
 
-// starts is how many latents may get a new start in a step, at most.
-const starts = 8
+// maxStarts is how many latents may get a new start in a step, at most.
+const maxStarts = 8
 
 // size is the number of bytes of a buffer; 0: there is none.
 func (s shape) size(b slot) int64 {
@@ -168,14 +183,30 @@ func (s shape) size(b slot) int64 {
 		return stepSize
 	case stats:
 		return statsSize
-	case startLatents, startRows:
-		return 4 * starts
-	case x, centred:
+	case place:
+		return placeSize
+	case starts:
+		return 4 * (1 + 2*maxStarts)
+	case ziggurat:
+		return one(s.noise) * 4 * 3 * 128
+	case x:
+		return 4 * int64(s.room) * d
+	case sequence:
+		return 4 * int64(s.listed)
+	case table:
+		return stepSize * int64(s.epoch)
+	case told:
+		return statsSize * int64(s.epoch)
+	case rows:
+		return 4 * n
+	case centred:
 		return 4 * n * d
 	case e:
 		return 4 * n * int64(s.rungs()) * d
-	case noise, in:
+	case in:
 		return one(s.noise) * 4 * n * d
+	case noise:
+		return one(s.noise) * 4 * n * d * int64(s.ahead)
 	case squares, loss, ownLoss:
 		return 8 * n
 	case h:
@@ -238,9 +269,12 @@ func (s shape) size(b slot) int64 {
 }
 
 // bytes is what all buffers need. Drivers hand memory out in pieces of 512 bytes.
-func (s shape) bytes() int64 {
+func (s shape) bytes() int64 { return s.bytesOf(0, slots) }
+
+// bytesOf is what the buffers from one up to another need.
+func (s shape) bytesOf(from, to slot) int64 {
 	sum := int64(0)
-	for b := range slots {
+	for b := from; b < to; b++ {
 		sum += (s.size(b) + 511) / 512 * 512
 	}
 	return sum

@@ -25,7 +25,12 @@ type statValues struct {
 	active                 uint32
 	dead, late, okay       uint32
 	clip                   float32
-	least                  uint32
+	least, halt, revived   uint32
+}
+
+// placeValues is struct Place of kernel/step.h.
+type placeValues struct {
+	at, fresh, listed, base, first, begun uint32
 }
 
 // deadValues is struct Dead of kernel/step.h.
@@ -38,7 +43,8 @@ type deadValues struct {
 // Their sizes, which a test compares.
 const (
 	stepSize  = 88
-	statsSize = 56
+	statsSize = 64
+	placeSize = 24
 	deadSize  = 16
 )
 

@@ -19,6 +19,15 @@ func (c Config) AddNoise(x []float32, step, row int) { addNoise(x, c, step, row)
 // ActiveAt is the number of latents that may fire for a row in a step of so many.
 func (c Config) ActiveAt(step, steps int) int { return c.active(step, steps) }
 
+// NoiseSeed is the first half of the seed of AddNoise's generator; the step and the row are the other.
+func (c Config) NoiseSeed() uint64 { return c.Seed ^ streamNoise }
+
+// RateAt is the learning rate of a step of so many.
+func (c Config) RateAt(step, steps int) float64 { return c.rate(step, steps) }
+
+// Order is the sequence in which an epoch visits so many rows.
+func (c Config) Order(epoch, rows int) []int { return order(c.Seed, epoch, rows) }
+
 // StepsPerEpoch is how many batches an epoch over so many rows has.
 func (c Config) StepsPerEpoch(rows int) int { return max(1, c.stepsPerEpoch(rows)) }
 

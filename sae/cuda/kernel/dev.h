@@ -14,6 +14,7 @@ constexpr int warp = 32;
 #ifdef __CUDA__
 
 #define DEVICE static inline __attribute__((device, always_inline))
+#define DEVICE_METHOD __attribute__((device, always_inline))
 #define SHARED static __attribute__((shared))
 // KERNEL begins a kernel that is started with at most that many threads a block.
 #define KERNEL(threads, name, ...) extern "C" __attribute__((global, launch_bounds(threads))) void name(__VA_ARGS__)

@@ -1,5 +1,5 @@
 // measure: the loss of a step and the spread of its rows, by one block. loss, own, squares and count have a number for each row, c_sums (runs,d) are those of
-// columns. Whether the loss is finite decides whether weights are moved. Of a row at most cap latents count as active. Where dead is not null, it gets the weight of the
+// columns. Whether the loss is finite, and was in every step before, decides whether weights are moved. Of a row at most cap latents count as active. Where dead is not null, it gets the weight of the
 // silent latents' loss, step->aux·min(many/dead_most, 1)/Σown; 0: there is nothing for them to explain, or nobody to do it.
 #include "step.h"
 #include "sum.h"
@@ -22,7 +22,7 @@ KERNEL(256, measure, const double *loss, const double *own, const double *square
 	stats->own = missed;
 	stats->spread = spread;
 	stats->active = (u32)active;
-	stats->ok = lost - lost == 0;
+	stats->ok = lost - lost == 0 && !stats->halt;
 	stats->clip = 1;
 	if (!dead) return;
 	double share = (double)dead->many / dead_most;

@@ -27,11 +27,23 @@ struct Stats {
 	double aux;     // loss of the silent latents
 	u32 active;     // latents that fired, over all rows
 	u32 dead, late; // latents that are dead, and overdue
-	u32 ok;         // the loss is a finite number: weights may move
+	u32 ok;         // the loss is a finite number, and so was that of every step before: weights may move
 	float clip;     // what gradients are multiplied by
 	u32 least;      // the complement of the bits of the least activation of BatchTopK; 0: nothing fires
+	u32 halt;       // the loss of a step before was none
+	u32 revived;    // latents that got a new start
 };
-static_assert(sizeof(Stats) == 56, "twins.go says another size");
+
+// Place is where in an epoch we are; next moves it.
+struct Place {
+	u32 at;     // the step that comes next, counted from the epoch's first
+	u32 fresh;  // stats is of no step yet
+	u32 listed; // the rows of a step are listed in order; else they lie one after the other:
+	u32 base;   // those of the step first begin here
+	u32 first;
+	u32 begun; // steps of the run before the epoch
+};
+static_assert(sizeof(Stats) == 64 && sizeof(Place) == 24, "twins.go says another size");
 
 // Dead is what a step knows of the latents that have not fired for an epoch.
 struct Dead {

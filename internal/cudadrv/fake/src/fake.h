@@ -6,6 +6,7 @@
 typedef unsigned u32;
 
 #define DEVICE static inline
+#define DEVICE_METHOD
 // The shared memory of the kernels of a file lies in a section of its own, which FAKE_SHARED names: every block finds it full of rubbish.
 #ifndef FAKE_SHARED
 #define FAKE_SHARED fake_shared
