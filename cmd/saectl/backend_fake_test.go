@@ -61,6 +61,7 @@ func TestTrainOnFakeGPU(t *testing.T) {
 		t.Errorf("auto says %q", stderr)
 	}
 	f.Be(fake.Usual)
+	done(t, append(trainArgs(dir), "--epochs", "1", "--sae", "shared", "--variant", "batchtopk", "--auxk", "4", "--clip", "1", "--backend", "cuda")...)
 	if _, stderr := done(t, append(trainArgs(dir), "--epochs", "1", "--k", "5", "--sae", "gpu", "--backend", "cuda")...); strings.Contains(stderr, "CPU") {
 		t.Errorf("cuda says %q", stderr)
 	}

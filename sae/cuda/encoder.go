@@ -13,6 +13,7 @@ import (
 // device do, they are the same to the bit. Products are always those of float32, whatever Options say. An Encoder serves one goroutine at a time.
 type Encoder struct {
 	model   *sae.Model
+	options Options
 	context *cudadrv.Context
 	program program
 	memory  memory
@@ -43,7 +44,7 @@ func NewEncoder(m *sae.Model, o Options) (*Encoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cuda: %w", err)
 	}
-	e := &Encoder{model: m, context: c}
+	e := &Encoder{model: m, options: o, context: c}
 	if err := c.Do(e.begin); err != nil {
 		return nil, fmt.Errorf("cuda: %w", errors.Join(err, c.Close()))
 	}
@@ -80,7 +81,7 @@ func (e *Encoder) begin(t *cudadrv.Thread) error {
 	if err != nil {
 		return err
 	}
-	if e.shape, err = fitEncoding(e.model, free); err != nil {
+	if e.shape, err = fitEncoding(e.model, e.options.limit(free)); err != nil {
 		return err
 	}
 	if err := e.bring(t); err != nil {

@@ -86,7 +86,7 @@ DEVICE bool chosen(u32 b, Bound cut, u32 before_all, Ranks &so_far, u32 (*part)[
 	so_far.above += all >> 16;
 	so_far.equal += all & 0xffff;
 	*place = ahead + (twins < left ? twins : left);
-	return b > cut.least || (b == cut.least && b > 0 && twins < left);
+	return b > cut.least || (b == cut.least && twins < left);
 }
 
 // many is how many were chosen.

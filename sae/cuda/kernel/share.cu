@@ -12,7 +12,7 @@ KERNEL(256, share, u32 *index, float *act, u32 *count, const Step *step, const u
 	int row = block();
 	index += (i64)row * most, act += (i64)row * most;
 	Prefix p = begin(tallies, step->share, 4, &digits);
-	Bound cut = {p.digits, p.known ? p.wanted : ~0u};
+	Bound cut = {p.digits, p.wanted}; // above zero where nothing is known: all of them
 	u32 earlier = 0; // that equal the least, in rows before
 	for (int r = thread(); p.known && r < row; r += threads()) earlier += ties[r];
 	earlier = block_sum(earlier, part);
