@@ -139,7 +139,7 @@ func (x *Index) Bytes() (codes, rest int64) {
 	x.lock()
 	defer x.mu.RUnlock()
 	p := x.old
-	codes = 8*int64(len(p.latents)) + 8*int64(len(p.start))
+	codes = 8*int64(len(p.entries)) + 8*int64(len(p.start))
 	for _, c := range x.fresh {
 		codes += 8 * int64(len(c.Latents))
 	}

@@ -68,10 +68,12 @@ type scan struct {
 	q       *question
 	sums    []uint16 // of rows, in units
 	largest []uint16 // of groups
+	reach   []uint64 // a bit for each row of a group that may reach the floor
 	weights []float32
 	asked   [classes + 1][]ask // the terms above zero, by the class of their latents
 	may     []uint64           // rows that may be answered, a bit each; nil: all
 	picked  []int              // rows
+	touched float32            // of no meaning
 	levels  [1 << (16 - levelBits)]int32
 
 	unit  float64 // of sums
@@ -90,7 +92,7 @@ type ask struct {
 func (p *packed) newScan(q *question) *scan {
 	s, _ := p.scans.Get().(*scan)
 	if s == nil {
-		s = &scan{p: p, sums: make([]uint16, p.blocks*index.BlockRows), largest: make([]uint16, len(p.least)), weights: make([]float32, len(p.names))}
+		s = &scan{p: p, sums: make([]uint16, p.blocks*blockRows), largest: make([]uint16, len(p.least)), reach: make([]uint64, len(p.least)), weights: make([]float32, len(p.names))}
 	}
 	s.q, s.may = q, nil
 	for c := range s.asked {
@@ -197,17 +199,19 @@ func (s *scan) mayIn(g int) uint64 {
 
 // offer scores a row from its code.
 func (s *scan) offer(best *index.Best, row int) {
-	s.q.offer(best, s.p.ords[row], s.score(row), s.p.norms[row])
+	sum, norm := s.score(row), float32(1)
+	if s.q.cosine {
+		norm = s.p.norms[row]
+	}
+	s.q.offer(best, s.p.ords[row], sum, norm)
 }
 
 // score is Score: where the query has no weight, zero is added, which changes nothing.
 func (s *scan) score(row int) float32 {
-	latents, acts := s.p.code(row)
-	acts = acts[:len(latents)]
 	weights := s.weights
 	var sum float32
-	for i, l := range latents {
-		sum += float32(weights[l] * acts[i])
+	for _, e := range s.p.code(row) {
+		sum += float32(weights[e.latent] * e.act)
 	}
 	return sum
 }
@@ -244,7 +248,7 @@ func (s *scan) read(ctx context.Context, asked []ask) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		sums := (*[index.BlockRows]uint16)(s.sums[b*index.BlockRows:])
+		sums := (*[blockRows]uint16)(s.sums[b*blockRows:])
 		for _, a := range asked {
 			rows, weights := s.p.postings(a.latent, b)
 			vec.AddCounts(sums, rows, weights, s.times(a))
@@ -315,10 +319,14 @@ func (s *scan) exact(ctx context.Context, best *index.Best) error {
 			return err
 		}
 	}
+	floor := float32(0)
 	for {
 		if s.weigh() {
 			s.survey()
-			if floor := s.floor(); s.class < 0 || floor > 0 {
+			if floor == 0 || s.class < classes-1 && s.postings(s.class+1) > len(s.p.ords) {
+				floor = max(floor, s.floor())
+			}
+			if s.class < 0 || floor > 0 {
 				s.reaching(floor)
 				if s.class < 0 || s.cheap() {
 					break
@@ -330,6 +338,7 @@ func (s *scan) exact(ctx context.Context, best *index.Best) error {
 		}
 		s.class--
 	}
+	s.touch()
 	for _, row := range s.picked {
 		s.offer(best, row)
 	}
@@ -341,7 +350,7 @@ const fetch = 100
 
 // cheap reports whether the rows that were picked are scored in less time than the next class is read in.
 func (s *scan) cheap() bool {
-	return len(s.picked)*(fetch+2*len(s.p.latents)/len(s.p.ords)) <= s.postings(s.class)
+	return len(s.picked)*(fetch+2*len(s.p.entries)/len(s.p.ords)) <= s.postings(s.class)
 }
 
 // survey finds the largest sum of each group, of rows that may be answered.
@@ -396,6 +405,7 @@ func (s *scan) pick(level uint16) {
 // floor returns a score that k rows have at least, 0 where there are fewer.
 func (s *scan) floor() float32 {
 	s.pick(s.level(s.q.k))
+	s.touch()
 	floor := index.NewFloor(s.q.k)
 	for _, row := range s.picked {
 		if sum := s.score(row); sum > 0 {
@@ -406,6 +416,17 @@ func (s *scan) floor() float32 {
 		}
 	}
 	return max(0, float32(floor.Least()))
+}
+
+// touch reads a little of the codes of the rows that were picked. What is not in a cache comes for many at a time, while one that is added up would be waited for.
+func (s *scan) touch() {
+	const line = 64 / 8 // entries
+	for _, row := range s.picked {
+		code := s.p.code(row)
+		for i := 0; i < len(code) && i < 8*line; i += line {
+			s.touched += code[i].act
+		}
+	}
 }
 
 // need is the sum that a row of some size must reach for a score of floor: its norm where the cosine is asked for.
@@ -425,23 +446,33 @@ func (s *scan) need(floor, size float32) uint16 {
 
 // reaching picks the rows whose bound may reach a floor.
 func (s *scan) reaching(floor float32) {
-	parts, tops := s.p.parts[max(s.class, 0)], s.p.tops[max(s.class, 0)]
+	parts := s.p.parts[max(s.class, 0)]
 	s.picked = s.picked[:0]
-	need := s.need(floor, 1)
-	for g, largest := range s.largest {
-		if s.q.cosine {
-			need = s.need(floor, s.p.least[g])
-		}
-		if uint32(largest)+uint32(tops[g])*uint32(s.rest)>>16 < uint32(need) {
+	if !s.q.cosine {
+		vec.ReachCounts(s.reach, s.sums, parts, s.rest, s.need(floor, 1))
+	} else {
+		s.reachBySize(floor)
+	}
+	for g, reach := range s.reach {
+		if reach == 0 {
 			continue
 		}
-		at := g * group
-		reach := vec.ReachCounts((*[group]uint16)(s.sums[at:]), (*[group]uint16)(parts[at:]), s.rest, need) & s.mayIn(g)
-		for ; reach != 0; reach &= reach - 1 {
-			row := at + bits.TrailingZeros64(reach)
+		for reach &= s.mayIn(g); reach != 0; reach &= reach - 1 {
+			row := g*group + bits.TrailingZeros64(reach)
 			if !s.q.cosine || uint32(s.sums[row])+uint32(parts[row])*uint32(s.rest)>>16 >= uint32(s.need(floor, s.p.norms[row])) {
 				s.picked = append(s.picked, row)
 			}
+		}
+	}
+}
+
+// reachBySize is vec.ReachCounts where each group has a smallest norm, and so a sum of its own to reach.
+func (s *scan) reachBySize(floor float32) {
+	parts, tops := s.p.parts[max(s.class, 0)], s.p.tops[max(s.class, 0)]
+	for g, largest := range s.largest {
+		need := s.need(floor, s.p.least[g])
+		if s.reach[g] = 0; uint32(largest)+uint32(tops[g])*uint32(s.rest)>>16 >= uint32(need) {
+			vec.ReachCounts(s.reach[g:g+1], s.sums[g*group:], parts[g*group:], s.rest, need)
 		}
 	}
 }
