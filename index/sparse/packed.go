@@ -145,9 +145,8 @@ func (p *packed) layPostings() {
 		p.at[i] += p.at[i-1]
 	}
 	for l := range p.lists {
-		count := p.at[(l+1)*stride-1] - p.at[l*stride]
 		p.lists[l].step = vec.Step(p.lists[l].max)
-		p.lists[l].class = classOf(float64(count) / float64(n))
+		p.lists[l].class = classOf(float64(p.count(uint32(l))) / float64(n))
 	}
 	p.rows, p.weights = make([]uint16, len(p.entries)), make([]byte, len(p.entries))
 	next := slices.Clone(p.at)
@@ -202,6 +201,23 @@ func (p *packed) postings(l uint32, block int) ([]uint16, []byte) {
 	i := int(l)*(p.blocks+1) + block
 	lo, hi := p.at[i], p.at[i+1]
 	return p.rows[lo:hi:hi], p.weights[lo:hi:hi]
+}
+
+// count is the number of postings of a latent.
+func (p *packed) count(l uint32) int {
+	i := int(l) * (p.blocks + 1)
+	return p.at[i+p.blocks] - p.at[i]
+}
+
+// seek returns the first place from one on whose name is not below latent.
+func (p *packed) seek(place int, latent uint32) int {
+	for end := min(place+16, len(p.names)); place < end; place++ { // it is near where the query has many terms
+		if p.names[place] >= latent {
+			return place
+		}
+	}
+	at, _ := slices.BinarySearch(p.names[place:], latent)
+	return place + at
 }
 
 // length is Norm of activations.

@@ -35,16 +35,26 @@ func (x *Index) search(ctx context.Context, q question) ([]index.Hit, error) {
 	}
 	x.lock()
 	defer x.mu.RUnlock()
+	rows := Breadth(len(q.terms), q.k, q.effort)
+	best, err := x.ask(ctx, &q, rows)
+	if _, full := best.Floor(); rows > 0 && !full && err == nil { // perhaps because the terms of a cut are in few rows
+		best, err = x.ask(ctx, &q, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return best.Hits(), nil
+}
+
+// ask looks at some rows that are scored, or at all that matter where rows is 0.
+func (x *Index) ask(ctx context.Context, q *question, rows int) (*index.Best, error) {
 	best := index.NewBest(q.k)
 	for ord, code := range x.fresh {
 		if q.filter == nil || q.filter.Contains(ord) {
 			q.offer(best, ord, Score(q.terms, code), length(code.Acts))
 		}
 	}
-	if err := x.old.search(ctx, &q, best, x.gone); err != nil {
-		return nil, err
-	}
-	return best.Hits(), nil
+	return best, x.old.search(ctx, q, rows, best, x.gone)
 }
 
 // offer considers a row of which the sum is known.
@@ -66,13 +76,15 @@ func (q *question) offer(best *index.Best, ord uint32, sum, norm float32) {
 type scan struct {
 	p       *packed
 	q       *question
-	sums    []uint16 // of rows, in units
-	largest []uint16 // of groups
-	reach   []uint64 // a bit for each row of a group that may reach the floor
-	weights []float32
+	sums    []uint16           // of rows, in units
+	largest []uint16           // of groups
+	reach   []uint64           // a bit for each row of a group that may reach the floor
+	weights []float32          // of the query, by place; 0 elsewhere
+	places  []uint32           // of the query's latents
 	asked   [classes + 1][]ask // the terms above zero, by the class of their latents
 	may     []uint64           // rows that may be answered, a bit each; nil: all
 	picked  []int              // rows
+	scored  []float32          // their sums
 	touched float32            // of no meaning
 	levels  [1 << (16 - levelBits)]int32
 
@@ -98,12 +110,16 @@ func (p *packed) newScan(q *question) *scan {
 	for c := range s.asked {
 		s.asked[c] = s.asked[c][:0]
 	}
+	s.places = s.places[:0]
 	i := 0
 	for _, t := range q.terms {
-		at, there := slices.BinarySearch(p.names[i:], t.Latent)
-		if i += at; !there {
+		if i = p.seek(i, t.Latent); i == len(p.names) {
+			break
+		}
+		if p.names[i] != t.Latent {
 			continue
 		}
+		s.places = append(s.places, uint32(i))
 		s.weights[i] = t.W
 		if t.W > 0 {
 			c := p.lists[i].class
@@ -116,19 +132,15 @@ func (p *packed) newScan(q *question) *scan {
 // end gives the scratch back, empty.
 func (s *scan) end() {
 	clear(s.sums)
-	i := 0
-	for _, t := range s.q.terms {
-		at, there := slices.BinarySearch(s.p.names[i:], t.Latent)
-		if i += at; there {
-			s.weights[i] = 0
-		}
+	for _, place := range s.places {
+		s.weights[place] = 0
 	}
 	s.q = nil
 	s.p.scans.Put(s)
 }
 
 // search offers the rows that may be among the best.
-func (p *packed) search(ctx context.Context, q *question, best *index.Best, gone map[int]struct{}) error {
+func (p *packed) search(ctx context.Context, q *question, rows int, best *index.Best, gone map[int]struct{}) error {
 	s := p.newScan(q)
 	defer s.end()
 	few := q.filter != nil && q.filter.GetCardinality() < uint64(len(p.ords)/selectivePart)
@@ -137,6 +149,9 @@ func (p *packed) search(ctx context.Context, q *question, best *index.Best, gone
 	}
 	if few || !s.measure() {
 		return s.every(ctx, best)
+	}
+	if rows > 0 {
+		return s.cut(ctx, best, rows)
 	}
 	return s.exact(ctx, best)
 }
@@ -199,18 +214,64 @@ func (s *scan) mayIn(g int) uint64 {
 
 // offer scores a row from its code.
 func (s *scan) offer(best *index.Best, row int) {
-	sum, norm := s.score(row), float32(1)
+	s.offerSum(best, row, s.score(row))
+}
+
+// offerSum is offer where the sum is known.
+func (s *scan) offerSum(best *index.Best, row int, sum float32) {
+	norm := float32(1)
 	if s.q.cosine {
 		norm = s.p.norms[row]
 	}
 	s.q.offer(best, s.p.ords[row], sum, norm)
 }
 
+// offerPicked scores the rows that were picked.
+func (s *scan) offerPicked(best *index.Best) {
+	s.scorePicked()
+	for i, row := range s.picked {
+		s.offerSum(best, row, s.scored[i])
+	}
+}
+
+// scorePicked sets scored to the sums of the rows that were picked. Each is added up in order, and waits for itself; so four are added up at a time.
+func (s *scan) scorePicked() {
+	s.touch()
+	s.scored = s.scored[:0]
+	i := 0
+	for ; i+4 <= len(s.picked); i += 4 {
+		sums := s.scoreFour([4]int(s.picked[i:]))
+		s.scored = append(s.scored, sums[:]...)
+	}
+	for _, row := range s.picked[i:] {
+		s.scored = append(s.scored, s.score(row))
+	}
+}
+
+// scoreFour is score of four rows.
+func (s *scan) scoreFour(rows [4]int) [4]float32 {
+	c0, c1, c2, c3 := s.p.code(rows[0]), s.p.code(rows[1]), s.p.code(rows[2]), s.p.code(rows[3])
+	n := min(len(c0), len(c1), len(c2), len(c3))
+	weights := s.weights
+	var s0, s1, s2, s3 float32
+	for i, e := range c0[:n] {
+		s0 += float32(weights[e.latent] * e.act)
+		s1 += float32(weights[c1[i].latent] * c1[i].act)
+		s2 += float32(weights[c2[i].latent] * c2[i].act)
+		s3 += float32(weights[c3[i].latent] * c3[i].act)
+	}
+	return [4]float32{s.add(s0, c0[n:]), s.add(s1, c1[n:]), s.add(s2, c2[n:]), s.add(s3, c3[n:])}
+}
+
 // score is Score: where the query has no weight, zero is added, which changes nothing.
 func (s *scan) score(row int) float32 {
+	return s.add(0, s.p.code(row))
+}
+
+// add goes on with a sum.
+func (s *scan) add(sum float32, code []entry) float32 {
 	weights := s.weights
-	var sum float32
-	for _, e := range s.p.code(row) {
+	for _, e := range code {
 		sum += float32(weights[e.latent] * e.act)
 	}
 	return sum
@@ -244,14 +305,14 @@ func (s *scan) measure() bool {
 
 // read adds the postings of some terms to the sums.
 func (s *scan) read(ctx context.Context, asked []ask) error {
-	for b := range s.p.blocks {
+	for _, a := range asked {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		sums := (*[blockRows]uint16)(s.sums[b*blockRows:])
-		for _, a := range asked {
+		m := s.times(a)
+		for b := range s.p.blocks {
 			rows, weights := s.p.postings(a.latent, b)
-			vec.AddCounts(sums, rows, weights, s.times(a))
+			vec.AddCounts((*[blockRows]uint16)(s.sums[b*blockRows:]), rows, weights, m)
 		}
 	}
 	return nil
@@ -282,9 +343,8 @@ func (s *scan) leave() {
 
 // postings is how many the terms have whose latents are in a class and in none before.
 func (s *scan) postings(class int) (n int) {
-	stride := s.p.blocks + 1
 	for _, a := range s.asked[class] {
-		n += s.p.at[int(a.latent+1)*stride-1] - s.p.at[int(a.latent)*stride]
+		n += s.p.count(a.latent)
 	}
 	return n
 }
@@ -338,10 +398,7 @@ func (s *scan) exact(ctx context.Context, best *index.Best) error {
 		}
 		s.class--
 	}
-	s.touch()
-	for _, row := range s.picked {
-		s.offer(best, row)
-	}
+	s.offerPicked(best)
 	return ctx.Err()
 }
 
@@ -405,10 +462,10 @@ func (s *scan) pick(level uint16) {
 // floor returns a score that k rows have at least, 0 where there are fewer.
 func (s *scan) floor() float32 {
 	s.pick(s.level(s.q.k))
-	s.touch()
+	s.scorePicked()
 	floor := index.NewFloor(s.q.k)
-	for _, row := range s.picked {
-		if sum := s.score(row); sum > 0 {
+	for i, row := range s.picked {
+		if sum := s.scored[i]; sum > 0 {
 			if s.q.cosine {
 				sum = cosine(sum, s.q.length, s.p.norms[row])
 			}

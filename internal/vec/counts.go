@@ -1,7 +1,7 @@
 package vec
 
 // CountRows is how many sums one call of AddCounts may reach.
-const CountRows = 1 << 13
+const CountRows = 1 << 15
 
 // AddCounts adds to the sums of some rows their weights times m, in steps of 2^16 and rounded up: (weight·m + 2^16-1) / 2^16. Each row is below
 // CountRows, and named once. weight·m is below 2^32-2^16, and no sum passes 65,535: the caller chooses m so.
