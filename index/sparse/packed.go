@@ -29,11 +29,12 @@ type packed struct {
 	rows    []uint16 // postings: lists[l] in block b is at[l*(blocks+1)+b:][:2] of these two
 	weights []byte
 
-	parts  [classes][]uint16 // lengths of rows within classes, rounded up, in units of unit
-	tops   [classes][]uint16 // the largest of each group
-	least  []float32         // the smallest norm of each group
-	longer float32           // than all norms, or as long
-	unit   float64
+	parts   [classes][]uint16 // lengths of rows within classes, rounded up, in units of unit
+	tops    [classes][]uint16 // the largest of each group, and zeros up to a whole group of groups
+	least   []float32         // the smallest norm of each group
+	longer  float32           // than all norms, or as long
+	shorter float32           // the same the other way
+	unit    float64
 
 	scans sync.Pool
 }
@@ -173,9 +174,9 @@ func (p *packed) measureParts() {
 	n := len(p.ords)
 	groups := (n + group - 1) / group
 	for c := range p.parts {
-		p.parts[c], p.tops[c] = make([]uint16, groups*group), make([]uint16, groups)
+		p.parts[c], p.tops[c] = make([]uint16, groups*group), make([]uint16, (groups+group-1)/group*group)
 	}
-	p.least = make([]float32, groups)
+	p.least, p.shorter = make([]float32, groups), math.MaxFloat32
 	for g := range p.least {
 		p.least[g] = math.MaxFloat32
 	}
@@ -193,6 +194,7 @@ func (p *packed) measureParts() {
 			p.tops[c][row/group] = max(p.tops[c][row/group], part)
 		}
 		p.least[row/group] = min(p.least[row/group], p.norms[row])
+		p.shorter = min(p.shorter, p.norms[row])
 	}
 }
 

@@ -78,7 +78,8 @@ type scan struct {
 	q       *question
 	sums    []uint16           // of rows, in units
 	largest []uint16           // of groups
-	reach   []uint64           // a bit for each row of a group that may reach the floor
+	reach   []uint64           // a bit for each group that may reach the floor
+	one     [1]uint64          // and for each row of a group
 	weights []float32          // of the query, by place; 0 elsewhere
 	places  []uint32           // of the query's latents
 	asked   [classes + 1][]ask // the terms above zero, by the class of their latents
@@ -104,7 +105,7 @@ type ask struct {
 func (p *packed) newScan(q *question) *scan {
 	s, _ := p.scans.Get().(*scan)
 	if s == nil {
-		s = &scan{p: p, sums: make([]uint16, p.blocks*blockRows), largest: make([]uint16, len(p.least)), reach: make([]uint64, len(p.least)), weights: make([]float32, len(p.names))}
+		s = &scan{p: p, sums: make([]uint16, p.blocks*blockRows), largest: make([]uint16, len(p.tops[0])), reach: make([]uint64, len(p.tops[0])/group), weights: make([]float32, len(p.names))}
 	}
 	s.q, s.may = q, nil
 	for c := range s.asked {
@@ -131,7 +132,7 @@ func (p *packed) newScan(q *question) *scan {
 
 // end gives the scratch back, empty.
 func (s *scan) end() {
-	clear(s.sums)
+	clear(s.sums[:len(s.p.least)*group])
 	for _, place := range s.places {
 		s.weights[place] = 0
 	}
@@ -326,7 +327,7 @@ func (s *scan) times(a ask) uint32 {
 // unread is the part of the query's square that may be left unread at first, and unreadMany that of classes with more postings than there are rows: to look
 // again costs less than to read such a class.
 const (
-	unread     = .35
+	unread     = .22
 	unreadMany = .65
 )
 
@@ -421,16 +422,16 @@ func (s *scan) survey() {
 			}
 		}
 	}
-	vec.LargestCounts(s.largest, s.sums)
+	vec.LargestCounts(s.largest[:len(s.p.least)], s.sums)
 }
 
 // levelBits is how many bits of sums are left out where they are counted by size.
-const levelBits = 4
+const levelBits = 6
 
 // level returns a sum, above zero, that n rows reach, and few more; 1 where fewer do.
 func (s *scan) level(n int) uint16 {
 	clear(s.levels[:])
-	sums := s.largest
+	sums := s.largest[:len(s.p.least)]
 	if 4*n > len(sums) {
 		sums = s.sums
 	}
@@ -448,7 +449,7 @@ func (s *scan) level(n int) uint16 {
 // pick sets the rows whose sums reach a level.
 func (s *scan) pick(level uint16) {
 	s.picked = s.picked[:0]
-	for g, largest := range s.largest {
+	for g, largest := range s.largest[:len(s.p.least)] {
 		if largest >= level {
 			for i, sum := range s.sums[g*group : (g+1)*group] {
 				if sum >= level {
@@ -501,35 +502,33 @@ func (s *scan) need(floor, size float32) uint16 {
 	return uint16(min(sum-1, math.MaxUint16)) // what rest adds was rounded down
 }
 
-// reaching picks the rows whose bound may reach a floor.
+// reaching picks the rows whose bound may reach a floor: first the groups that may have one, then their rows.
 func (s *scan) reaching(floor float32) {
-	parts := s.p.parts[max(s.class, 0)]
+	parts, tops := s.p.parts[max(s.class, 0)], s.p.tops[max(s.class, 0)]
 	s.picked = s.picked[:0]
-	if !s.q.cosine {
-		vec.ReachCounts(s.reach, s.sums, parts, s.rest, s.need(floor, 1))
-	} else {
-		s.reachBySize(floor)
-	}
-	for g, reach := range s.reach {
-		if reach == 0 {
-			continue
-		}
-		for reach &= s.mayIn(g); reach != 0; reach &= reach - 1 {
-			row := g*group + bits.TrailingZeros64(reach)
-			if !s.q.cosine || uint32(s.sums[row])+uint32(parts[row])*uint32(s.rest)>>16 >= uint32(s.need(floor, s.p.norms[row])) {
-				s.picked = append(s.picked, row)
+	need := s.need(floor, s.p.shorter)
+	vec.ReachCounts(s.reach, s.largest, tops, s.rest, need)
+	for i, groups := range s.reach {
+		for ; groups != 0; groups &= groups - 1 {
+			g := i*group + bits.TrailingZeros64(groups)
+			if g >= len(s.p.least) {
+				break
+			}
+			if s.q.cosine {
+				need = s.need(floor, s.p.least[g])
+			}
+			vec.ReachCounts(s.one[:], s.sums[g*group:], parts[g*group:], s.rest, need)
+			for reach := s.one[0] & s.mayIn(g); reach != 0; reach &= reach - 1 {
+				row := g*group + bits.TrailingZeros64(reach)
+				if !s.q.cosine || s.bound(row, parts) >= uint32(s.need(floor, s.p.norms[row])) {
+					s.picked = append(s.picked, row)
+				}
 			}
 		}
 	}
 }
 
-// reachBySize is vec.ReachCounts where each group has a smallest norm, and so a sum of its own to reach.
-func (s *scan) reachBySize(floor float32) {
-	parts, tops := s.p.parts[max(s.class, 0)], s.p.tops[max(s.class, 0)]
-	for g, largest := range s.largest {
-		need := s.need(floor, s.p.least[g])
-		if s.reach[g] = 0; uint32(largest)+uint32(tops[g])*uint32(s.rest)>>16 >= uint32(need) {
-			vec.ReachCounts(s.reach[g:g+1], s.sums[g*group:], parts[g*group:], s.rest, need)
-		}
-	}
+// bound is what a row's sum may be at most.
+func (s *scan) bound(row int, parts []uint16) uint32 {
+	return uint32(s.sums[row]) + uint32(parts[row])*uint32(s.rest)>>16
 }
