@@ -21,8 +21,17 @@ type sevens struct {
 	most      float64  // no scale is larger
 	bytes     float64  // no remainder of bytes is longer
 	middle    question // of the batch
+	times     float64  // how often the remainder of the bytes counts in that of the sevens
+	exact     bool     // what rows have with the middle is found by their float32 values
 	questions []narrowed
 }
+
+// What a row has with the middle of a batch is found by its bytes, or by its float32 values where the batch is large enough to pay for reading all
+// of them. By bytes, their remainder counts once for own and up to twice for share·middle, which may be longer.
+const (
+	exactFrom  = 128 // queries
+	timesBytes = 3
+)
 
 // sevensWidest is a width at which no product of sevens comes near to an overflow: each turn of columns adds 65,534 at most.
 const sevensWidest = 1 << 18
@@ -33,8 +42,15 @@ func (c *codes) sevens(questions []question) *sevens {
 	if len(c.scale) > 0 {
 		s.most = float64(slices.Max(c.scale))
 	}
-	s.reach, s.widest = upper(float64(c.reach)+s.half*s.most), upper(ownTwice*float64(c.widest)+s.half*s.most)
-	s.middle = c.ask(middleOf(questions, c.dim))
+	if s.times, s.exact = timesBytes, len(questions) >= exactFrom; s.exact {
+		s.times = 1
+	}
+	s.reach, s.widest = upper(float64(c.reach)+s.half*s.most), upper(s.times*float64(c.widest)+s.half*s.most)
+	if middle := middleOf(questions, c.dim); s.exact {
+		s.middle = question{unit: middle, step: 1, slack: c.scoreError(vec.Norm(middle))}
+	} else {
+		s.middle = c.ask(middle)
+	}
 	for i := range questions {
 		s.questions = append(s.questions, s.ask(questions[i].unit))
 	}
@@ -46,16 +62,13 @@ func (c *codes) sevens(questions []question) *sevens {
 //	unit = share·middle + own + e,    |e| a rounding of float32.
 //
 // The sevens answer for own, with scale·2·(product + start) for what scale·sum is for bytes; what a row has with middle is found once for the whole
-// batch, by its bytes, and enters with the factor along.
+// batch and enters with the factor along.
 type narrowed struct {
 	question
 	narrow []int8
 	start  int32
 	along  float32
 }
-
-// ownTwice is how many times the remainder of the bytes counts in that of the sevens: once for own, and for share·middle, which may be longer.
-const ownTwice = 3
 
 func (s *sevens) ask(unit []float32) narrowed {
 	const top = 127
@@ -70,10 +83,12 @@ func (s *sevens) ask(unit []float32) narrowed {
 	q.start = int32(math.RoundToEven(-127.5 / 2 * float64(sum)))
 	q.along = float32(share * s.middle.step / q.step)
 	q.offset += share * s.middle.offset
-	norm, of, shared := vec.Norm(unit), float64(q.weight)*q.step, math.Abs(share)*float64(s.middle.weight)*s.middle.step
+	norm, of, shared := vec.Norm(unit), float64(q.weight)*q.step, math.Abs(share)*vec.Norm(s.middle.unit)*(1+1e-9)
 	slack := q.step*s.most + math.Abs(share)*s.middle.slack + s.scoreError(norm) + rounded*s.longest()
-	slack += max(0, shared-(ownTwice-1)*of) * s.bytes
 	slack += 5 * rounding * (shared + of + norm) * s.longest() // of along, and of sums with it
+	if !s.exact {
+		slack += max(0, shared-(s.times-1)*of) * s.bytes
+	}
 	q.slack += float64(upper(slack))
 	return q
 }
@@ -129,12 +144,16 @@ func (s *sevens) stepOf(unit []float32, top float64) float64 {
 
 // load makes the sevens of the rows from lo to hi, with their scales, doubled, the bounds of their remainders, and what they have with
 // the middle of the batch.
-func (s *sevens) load(w *sevenRows, c *codes, lo, hi int) {
+func (s *sevens) load(w *sevenRows, c *codes, rows []float32, lo, hi int) {
 	stride := vec.SevensStride(c.dim)
 	for i := lo; i < hi; i++ {
 		vec.Sevens(w.rows[(i-lo)*stride:][:c.dim], c.bytes[i*c.dim:(i+1)*c.dim])
 		w.scale[i-lo] = 2 * c.scale[i]
-		w.rest[i-lo] = above(ownTwice*float64(c.rest[i]) + s.half*float64(c.scale[i]))
+		w.rest[i-lo] = above(s.times*float64(c.rest[i]) + s.half*float64(c.scale[i]))
+	}
+	if s.exact {
+		vec.Product(w.along[:hi-lo], s.middle.unit, rows[lo*c.dim:hi*c.dim], c.dim)
+		return
 	}
 	vec.DotInt8(w.sums[:hi-lo], s.middle.wide, c.bytes[lo*c.dim:hi*c.dim])
 	for i, sum := range w.sums[:hi-lo] {
@@ -181,7 +200,7 @@ func (l *lookup) scanPanels() {
 	panels := s.panels()
 	work := make([]*sevenRows, l.threads)
 	vec.Parallel(l.threads, len(l.ords), chunk, func(worker, lo, hi int) {
-		if l.ended(lo, hi) {
+		if l.ended(lo, hi) || s.exact && !l.well(l.checkRows, lo, hi) {
 			return
 		}
 		if work[worker] == nil {
@@ -189,7 +208,7 @@ func (l *lookup) scanPanels() {
 		}
 		w := work[worker]
 		w.first, w.n = lo, hi-lo
-		s.load(w, l.codes, lo, hi)
+		s.load(w, l.codes, l.rows, lo, hi)
 		for i := range panels {
 			l.sift(s, &panels[i], l.lists[worker], w)
 		}
@@ -204,8 +223,9 @@ func (l *lookup) scanPanels() {
 	})
 }
 
-// laterMost is how many rows wait to be looked at by their bytes: as much as stays in the caches with the lists of all queries.
-const laterMost = 512
+// Rows that wait to be looked at by their bytes are gone through when laterLeast have come together, and when they have doubled: most are of no
+// interest any more. More than laterMost do not wait for the end.
+const laterLeast, laterMost = 512, 8192
 
 // sift puts the rows of a chunk on the lists of a panel.
 func (l *lookup) sift(s *sevens, p *sevenPanel, lists []shortlist, w *sevenRows) {
@@ -238,7 +258,17 @@ func (l *lookup) doubt(list *shortlist, q, c *question, row uint32, middle, uppe
 		l.look(q, list, []uint32{row})
 		return
 	}
-	if list.later = append(list.later, candidate{upper, row}); len(list.later) >= laterMost {
+	if list.later = append(list.later, candidate{upper, row}); len(list.later) >= max(laterLeast, list.room) {
+		l.review(list, q, c)
+	}
+}
+
+// review drops the rows of later that are of no interest any more.
+func (l *lookup) review(list *shortlist, q, c *question) {
+	least := c.leastFor(q, list)
+	list.later = slices.DeleteFunc(list.later, func(r candidate) bool { return r.upper < least })
+	if len(list.later) > laterMost {
 		l.lookLater(q, c, list)
 	}
+	list.room = 2 * len(list.later)
 }
