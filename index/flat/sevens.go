@@ -161,12 +161,16 @@ func (s *sevens) load(w *sevenRows, c *codes, rows []float32, lo, hi int) {
 	}
 }
 
+// sevenChunk is the number of rows that a panel meets at once: 96 KB at 512 values, which stay in the second-level cache, while the panel and its
+// sums stay in the first.
+const sevenChunk = 192
+
 // sevenRows are the sevens of a chunk of rows, from first on.
 type sevenRows struct {
 	rows               []byte
-	scale, rest, along [chunk]float32
-	sums               [chunk * vec.PanelWidth]int32
-	mask               [chunk]uint16
+	scale, rest, along [sevenChunk]float32
+	sums               [sevenChunk * vec.PanelWidth]int32
+	mask               [sevenChunk]uint16
 	first, n           int
 }
 
@@ -199,12 +203,12 @@ func (l *lookup) scanPanels() {
 	s := l.codes.sevens(l.questions)
 	panels := s.panels()
 	work := make([]*sevenRows, l.threads)
-	vec.Parallel(l.threads, len(l.ords), chunk, func(worker, lo, hi int) {
+	vec.Parallel(l.threads, len(l.ords), sevenChunk, func(worker, lo, hi int) {
 		if l.ended(lo, hi) || s.exact && !l.well(l.checkRows, lo, hi) {
 			return
 		}
 		if work[worker] == nil {
-			work[worker] = &sevenRows{rows: make([]byte, chunk*vec.SevensStride(l.codes.dim))}
+			work[worker] = &sevenRows{rows: make([]byte, sevenChunk*vec.SevensStride(l.codes.dim))}
 		}
 		w := work[worker]
 		w.first, w.n = lo, hi-lo
@@ -245,21 +249,20 @@ func (l *lookup) sift(s *sevens, p *sevenPanel, lists []shortlist, w *sevenRows)
 			if i >= len(lists) {
 				break
 			}
-			middle, row := float32(w.scale[j]*float32(sums[j*vec.PanelWidth+i]))+float32(w.along[j]*p.along[i]), uint32(w.first+j)
-			l.doubt(&lists[i], &l.questions[p.first+i], &s.questions[p.first+i].question, row, middle, middle+float32(w.rest[j]*p.weight[i]))
+			middle := float32(w.scale[j]*float32(sums[j*vec.PanelWidth+i])) + float32(w.along[j]*p.along[i])
+			upper, row := middle+float32(w.rest[j]*p.weight[i]), uint32(w.first+j)
+			if upper < least[i] {
+				continue // it has risen since the mask was made
+			}
+			list, q, c := &lists[i], &l.questions[p.first+i], &s.questions[p.first+i].question
+			if list.promises(middle) && l.answers(int(row)) {
+				list.tops = keep(list.tops, list.k, middle)
+				l.look(q, list, []uint32{row})
+				least[i] = c.leastFor(q, list)
+			} else if list.later = append(list.later, candidate{upper, row}); len(list.later) >= max(laterLeast, list.room) {
+				l.review(list, q, c)
+			}
 		}
-	}
-}
-
-// doubt looks at the bytes of a row that its sevens leave in doubt, if it looks like a hit, or keeps it for later.
-func (l *lookup) doubt(list *shortlist, q, c *question, row uint32, middle, upper float32) {
-	if list.promises(middle) && l.answers(int(row)) {
-		list.tops = keep(list.tops, list.k, middle)
-		l.look(q, list, []uint32{row})
-		return
-	}
-	if list.later = append(list.later, candidate{upper, row}); len(list.later) >= max(laterLeast, list.room) {
-		l.review(list, q, c)
 	}
 }
 
