@@ -233,7 +233,7 @@ func (l *lookup) scanHalves() {
 	vec.Parallel(l.threads, len(l.lists), 1, func(_, w, _ int) {
 		list := &l.lists[w][0]
 		list.least = max(list.least, least)
-		l.lookLater(q, &coarse, list)
+		l.lookLater(q, &coarse.question, list)
 	})
 }
 
@@ -277,73 +277,8 @@ func (l *lookup) scanHalfBlock(q *question, c *coarse, list *shortlist, lo, hi i
 	}
 	l.look(q, list, hits)
 	if list.seen += n; len(list.later)*doubt > list.seen && len(list.later)*doubtLeast > len(l.ords) {
-		list.plain = l.lookLater(q, c, list)*doubt > list.seen
+		list.plain = l.lookLater(q, &c.question, list)*doubt > list.seen
 		list.seen = 0
-	}
-}
-
-// raised returns what a row must reach by its bytes to be of interest for a question, by the scores of the k rows that look best to all workers.
-func (l *lookup) raised(i int) float32 {
-	q, least := &l.questions[i], float32(math.Inf(-1))
-	var uppers []float32
-	for w := range l.lists {
-		list := &l.lists[w][i]
-		least = max(least, list.least)
-		for _, c := range list.rows {
-			uppers = append(uppers, c.upper)
-		}
-	}
-	if len(uppers) < l.k {
-		return least
-	}
-	promising := kth(make([]float32, 0, l.k), uppers, l.k)
-	best := shortlist{k: l.k}
-	for w := range l.lists {
-		for _, c := range l.lists[w][i].rows {
-			if c.upper >= promising {
-				best.rows = append(best.rows, c)
-			}
-		}
-	}
-	if hits := l.score(&best, q); len(hits) >= l.k {
-		least = max(least, q.least(hits[l.k-1].Score))
-	}
-	return least
-}
-
-// leastFor returns what a row that is of interest to a list reaches by its halves. It scores at least floor: least leaves out the slack that
-// bounds have beside that.
-func (c *coarse) leastFor(q *question, list *shortlist) float32 {
-	floor := q.offset + q.step*float64(list.least) + q.slack
-	return c.leastOf(floor)
-}
-
-// lookLater looks at the rows of later that are still of interest, and returns how many that were.
-func (l *lookup) lookLater(q *question, c *coarse, list *shortlist) (n int) {
-	least := c.leastFor(q, list)
-	var rows [block]uint32
-	some := rows[:0]
-	for _, r := range list.later {
-		if r.upper < least {
-			continue
-		}
-		if some = append(some, r.row); len(some) == block {
-			n += block
-			l.look(q, list, some)
-			some, least = rows[:0], c.leastFor(q, list)
-		}
-	}
-	l.look(q, list, some)
-	list.later = list.later[:0]
-	return n + len(some)
-}
-
-// look looks at the bytes of rows, a block at most.
-func (l *lookup) look(q *question, list *shortlist, rows []uint32) {
-	var sums [block]int32
-	vec.DotInt8At(sums[:len(rows)], q.wide, l.bytes, rows)
-	for j, row := range rows {
-		l.offer(list, q, int(row), sums[j])
 	}
 }
 
