@@ -9,6 +9,8 @@
 Passes alternate: one pass of every contestant, then the next, so that a machine that slows down slows all of them. saedb is a
 process of `saectl bench dense --step` for each kind of query, which builds once and measures when it is told to. Recall and wrong rows are judged by scores in float64: a row is wrong if it scores
 below the k-th nearest by more than float32 can tell (2e-6). Needs numpy and faiss-cpu; hnswlib and usearch for --only graphs.
+--only open writes saved graphs of the base to files and opens them again: first when the system has forgotten the file (as far as it does so when asked), then
+warm, by the clock. saedb maps its file and compares checksums as pages are read; "and verified" compares all of them at once.
 --samples gives saedb's graph sample texts: with --clip every second name, and only the others are asked for. A peer
 that cannot be imported is said to be missing. Prints one table.
 """
@@ -192,6 +194,73 @@ class Ours:
         self.process.wait()
 
 
+def forget(path):
+    """Asks the system to drop a file from its cache."""
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+
+
+def clock(f):
+    start = time.perf_counter()
+    f()
+    return 1000 * (time.perf_counter() - start)
+
+
+def savers(base, folder):
+    """For each peer: its name, its file, what writes the file and what opens it."""
+    def hnswlib_(path):
+        import hnswlib
+        index = Hnswlib(base).index
+        index.save_index(path)
+        return lambda: hnswlib.Index(space="ip", dim=base.shape[1]).load_index(path)
+
+    def faiss_(path):
+        import faiss
+        faiss.write_index(Faiss(base, "HNSW16").index, path)
+        return lambda: faiss.read_index(path)
+
+    def usearch_(path, view):
+        from usearch.index import Index
+        Usearch(base).index.save(path)
+        return lambda: Index.restore(path, view=view)
+
+    return [("hnswlib load_index", "hnswlib", hnswlib_), ("faiss read_index", "faiss", faiss_),
+            ("usearch i8 load", "usearch", lambda p: usearch_(p, False)), ("usearch i8 view", "usearch-view", lambda p: usearch_(p, True))]
+
+
+def opening(args, base, folder):
+    """Opens saved graphs, in turn."""
+    path = lambda name: os.path.join(folder, name)
+    np.save(path("asked.npy"), base[:10])
+    line = [args.saectl, "bench", "dense", "--json", "--base", path("base.npy"), "--queries", path("asked.npy"), "--index", "hnsw", "--threads", "1"]
+    subprocess.run(line + ["--passes", "1", "--save", path("saedb")], stdout=subprocess.DEVNULL, check=True)
+    ours = lambda passes: json.loads(subprocess.run(line + ["--passes", str(passes), "--open", path("saedb")], stdout=subprocess.PIPE, check=True).stdout)["open"]
+    peers = []
+    for name, file, make in savers(base, folder):
+        try:
+            peers.append((name, path(file), make(path(file))))
+        except ImportError as e:
+            print("missing: %s: %s" % (name, e), file=sys.stderr)
+    times = {}
+    for turn in range(args.passes):
+        for name, file, load in peers:
+            forget(file)
+            times.setdefault(name, []).append((clock(load), clock(load)))
+        forget(path("saedb"))
+        cold = ours(1)
+        times.setdefault("saedb open", []).append((cold["first_ms"], cold["best_ms"]))
+        times.setdefault("saedb open, and its first query", []).append((cold["first_ms"] + cold["first_query_ms"], float("nan")))
+        times.setdefault("saedb open and verified", []).append((cold["first_ms"] + cold["verify_ms"], cold["open_verify_ms"]))
+    print("%d rows of %d: opening a saved graph, ms by the clock, medians of %d" % (*base.shape, args.passes))
+    for name, rows in times.items():
+        first, warm = zip(*rows)
+        print("%-34s forgotten %8.1f  warm %8.1f" % (name, statistics.median(first), statistics.median(warm)))
+    for name, file, _ in peers + [("saedb", path("saedb"), None)]:
+        print("%s: %.1f MB" % (name, os.path.getsize(file) / 1e6))
+
+
 def build(make, name, base, built):
     try:
         start = time.process_time()
@@ -229,6 +298,10 @@ def main():
     built, list_, processes, sampling = {}, [], [], []
     with tempfile.TemporaryDirectory() as folder:
         np.save(os.path.join(folder, "base.npy"), base)
+        if "open" in only:
+            opening(args, base, folder)
+            if only == ["open"]:
+                return
         if args.samples:
             samples, queries["text"] = queries["text"][::2], queries["text"][1::2]
             np.save(os.path.join(folder, "samples.npy"), samples)
