@@ -60,7 +60,7 @@ func TestTrainOnFakeGPU(t *testing.T) {
 		t.Errorf("auto says %q", stderr)
 	}
 	f.Be(fake.Usual)
-	refuse(t, "the variant batchtopk is not trained on the GPU", append(trainArgs(dir), "--variant", "batchtopk", "--backend", "cuda")...)
+	done(t, append(trainArgs(dir), "--epochs", "1", "--sae", "shared", "--variant", "batchtopk", "--auxk", "4", "--clip", "1", "--backend", "cuda")...)
 	if _, stderr := done(t, append(trainArgs(dir), "--epochs", "1", "--k", "5", "--sae", "gpu", "--backend", "cuda")...); strings.Contains(stderr, "CPU") {
 		t.Errorf("cuda says %q", stderr)
 	}

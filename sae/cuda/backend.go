@@ -25,8 +25,8 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 	if err := errors.Join(cfg.Validate(), init.Validate()); err != nil {
 		return nil, err
 	}
-	if init.M != cfg.Latents || cfg.Variant == "" && init.K != cfg.K {
-		return nil, fmt.Errorf("cuda: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.K)
+	if init.M != cfg.Latents || init.K != cfg.MostActive() {
+		return nil, fmt.Errorf("cuda: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.MostActive())
 	}
 	if err := Supports(cfg, init.D); err != nil {
 		return nil, err
@@ -40,10 +40,8 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 	}
 	b := &backend{
 		cfg: cfg, like: init.Clone(), rows: rows, total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows), graphs: map[int]*cudadrv.Graph{},
-		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0, precision: o.Precision.of(n)},
+		shape: shapeOf(cfg, init, n, o.Precision.of(n)),
 	}
-	b.shape.dense = b.shape.precision.pays(cfg.K, init.M)
-	b.shape.clip = cfg.Clip > 0
 	b.overdue = math.MaxInt32
 	if cfg.Revive > 0 {
 		b.reviveUntil = b.total * 4 / 5
@@ -79,9 +77,10 @@ type backend struct {
 	warm    bool                   // the kernels of a step have run
 	graphs  map[int]*cudadrv.Graph // so many steps as one
 
-	steps  int   // done
-	broken error // what a step failed with: what is on the device is then in no known state
-	closed bool
+	steps     int     // done
+	threshold float64 // of BatchTopK
+	broken    error   // what a step failed with: what is on the device is then in no known state
+	closed    bool
 }
 
 // begin brings kernels and model onto the device. What fails leaves nothing behind there.
@@ -122,7 +121,16 @@ func (b *backend) bring(t *cudadrv.Thread) (err error) {
 			return err
 		}
 	}
-	return b.memory.upload(t, weights(b.like))
+	return errors.Join(b.memory.upload(t, weights(b.like)), b.uploadRungs(t))
+}
+
+// uploadRungs uploads the levels of codes, where there are several.
+func (b *backend) uploadRungs(t *cudadrv.Thread) error {
+	if b.shape.levels < 2 {
+		return nil
+	}
+	levels, shares, _ := b.cfg.Rungs()
+	return errors.Join(cudadrv.Upload(t, b.memory[rungs], narrow(levels)), cudadrv.Upload(t, b.memory[rungWeights], shares))
 }
 
 // end gives everything on the device back.

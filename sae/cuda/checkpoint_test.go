@@ -50,9 +50,18 @@ func half(t *testing.T, cfg train.Config, b train.Backend, from io.Reader, until
 
 // TestRunChangesBackends begins a run on one backend and ends it on the other, both ways.
 func TestRunChangesBackends(t *testing.T) {
+	for name, ways := range map[string][][2]string{
+		"revived":              {{"cpu", "cuda"}, {"cuda", "cpu"}, {"cuda", "cuda"}, {"cpu", "cuda, streaming"}, {"cuda, streaming", "cpu"}},
+		"of the batch, silent": {{"cpu", "cuda"}, {"cuda", "cpu"}},
+	} {
+		cfg := variants()[name]
+		cfg.Epochs = 2
+		t.Run(name, func(t *testing.T) { changeBackends(t, cfg, ways) })
+	}
+}
+
+func changeBackends(t *testing.T, cfg train.Config, ways [][2]string) {
 	f, o := pretend(t)
-	cfg := variants()["revived"]
-	cfg.Epochs = 2
 	makers := map[string]func(*sae.Model) (train.Backend, error){
 		"cpu":  func(m *sae.Model) (train.Backend, error) { return train.CPU(cfg, m) },
 		"cuda": func(m *sae.Model) (train.Backend, error) { return New(cfg, m, o) },
@@ -74,10 +83,13 @@ func TestRunChangesBackends(t *testing.T) {
 		return b
 	}
 	want, _, all := half(t, cfg, begun("cpu"), nil, 0)
-	for _, way := range [][2]string{{"cpu", "cuda"}, {"cuda", "cpu"}, {"cuda", "cuda"}, {"cpu", "cuda, streaming"}, {"cuda, streaming", "cpu"}} {
+	for _, way := range ways {
 		_, kept, first := half(t, cfg, begun(way[0]), nil, 5)
 		got, _, rest := half(t, cfg, begun(way[1]), bytes.NewReader(kept.Bytes()), 0)
 		losses := append(first, rest...)
+		if got.K != want.K || math.Abs(float64(got.Threshold-want.Threshold)) > 1e-4*float64(want.Threshold) || want.Threshold == 0 && cfg.Variant != "" {
+			t.Errorf("%v: the model has k %d and threshold %v, of a run on the CPU %d and %v", way, got.K, got.Threshold, want.K, want.Threshold)
+		}
 		if len(losses) != len(all) || got.Info.Steps != want.Info.Steps {
 			t.Fatalf("%v: %d steps, the model says %d; it should be %d", way, len(losses), got.Info.Steps, len(all))
 		}

@@ -63,7 +63,7 @@ func (b *backend) lay(free int64, rows int) error {
 	}
 	free -= free / 16 // of which the driver takes some for graphs
 	ahead := *s
-	if ahead.ahead = int(max(1, min(mostAhead, aheadBytes/batch))); ahead.bytes() <= free {
+	if ahead.ahead = int(max(1, min(mostAhead, aheadBytes/batch))); !s.spread && ahead.bytes() <= free {
 		*s = ahead
 	}
 	whole := *s
@@ -205,7 +205,7 @@ func (b *backend) load(t *cudadrv.Thread, epoch int) error {
 		return err
 	}
 	if b.feed.resident {
-		if err := cudadrv.Upload(t, b.memory[order], narrow(b.orderOf(epoch))); err != nil {
+		if err := cudadrv.Upload(t, b.memory[sequence], narrow(b.orderOf(epoch))); err != nil {
 			return err
 		}
 	}

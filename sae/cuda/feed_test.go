@@ -19,9 +19,8 @@ import (
 // cramped is a device that holds, of the rows of a run, twice those of so many steps, and not all of them.
 func cramped(t *testing.T, cfg train.Config, rows, d, steps int) fake.Device {
 	t.Helper()
-	b := backend{cfg: cfg, shape: shape{n: cfg.BatchOf(rows), m: cfg.Latents, d: d, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0, clip: cfg.Clip > 0}}
-	b.shape.precision = AutoPrecision.of(b.shape.n)
-	b.shape.dense = b.shape.precision.pays(cfg.K, cfg.Latents)
+	n := cfg.BatchOf(rows)
+	b := backend{cfg: cfg, shape: shapeOf(cfg, &sae.Model{M: cfg.Latents, D: d, K: cfg.MostActive()}, n, AutoPrecision.of(n))}
 	v := fake.Usual
 	for v.Memory = 1 << 10; b.feed.half < steps || v.Memory == 1<<10; v.Memory += 64 {
 		if err := b.lay(int64(v.Memory), rows); err == nil && b.feed.resident {

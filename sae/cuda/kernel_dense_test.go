@@ -96,9 +96,9 @@ func TestKernelResidual(t *testing.T) {
 			random := rand.New(rand.NewPCG(3, 2))
 			c := randomCodes(random, s)
 			parts, x := normal(random, shares*s.n*s.d), normal(random, s.n*s.d)
-			e, loss := make([]float32, s.n*s.d), make([]float64, s.n)
-			r.run("residual", cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}, parts, x, c.act, c.count, []stepValues{{scale: scale, l1: l1}}, e, loss, s.n, s.d, shares, s.k)
-			wantE, wantLoss := make([]float64, s.n*s.d), make([]float64, s.n)
+			e, loss, own := make([]float32, s.n*s.d), make([]float64, s.n), make([]float64, s.n)
+			r.run("residual", cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}, parts, x, c.act, c.count, []stepValues{{scale: scale, l1: l1}}, e, loss, own, s.n, s.d, shares, s.k)
+			wantE, wantLoss, wantOwn := make([]float64, s.n*s.d), make([]float64, s.n), make([]float64, s.n)
 			for i := range s.n {
 				for j := range s.d {
 					y := -float64(x[i*s.d+j])
@@ -106,8 +106,9 @@ func TestKernelResidual(t *testing.T) {
 						y += float64(parts[(p*s.n+i)*s.d+j])
 					}
 					wantE[i*s.d+j] = float64(scale) * y
-					wantLoss[i] += y * y
+					wantOwn[i] += y * y
 				}
+				wantLoss[i] = wantOwn[i]
 				_, acts, _ := c.row(i)
 				for _, a := range acts {
 					wantLoss[i] += l1 * float64(a)
@@ -115,6 +116,7 @@ func TestKernelResidual(t *testing.T) {
 			}
 			near(t, "e", e, wantE, 8)
 			near(t, "loss", loss, wantLoss, 8)
+			near(t, "loss without penalty", own, wantOwn, 8)
 		}
 	})
 }
@@ -217,7 +219,7 @@ func testSettle(t *testing.T, r *rig, s shape, unit int, asked bool) {
 		return v
 	}
 	got := run("settle", []any{c.fired, gDec, gEnc, gradient}, []any{s.d, s.words(), unit})
-	want := run("latent", []any{c.fired, c.place, c.act, c.delta, e, in, gradient}, []any{s.m, s.d, s.words(), s.k, unit})
+	want := run("latent", []any{c.fired, c.place, c.act, c.delta, nil, e, in, gradient, nil, nil, nil, nil, nil, nil, nil}, []any{s.m, s.d, s.words(), s.k, 0, 1, 0, unit})
 	for _, v := range [][2]tensor{{got.dec, want.dec}, {got.enc, want.enc}, {got.bias, want.bias}} {
 		near(t, "w", v[0].w, widen(v[1].w), 4)
 		near(t, "m", v[0].m, widen(v[1].m), 4)

@@ -56,6 +56,8 @@ var witnesses = map[string]string{
 	"bias.cu": "Bias", "decode.cu": "Decode", "encode.cu": "Encode$", "latent.cu": "Latent", "measure.cu": "ColumnsAndMeasure", "point.cu": "Point", "pull.cu": "Pull",
 	"topk.cu": "TopK", "center.cu": "Center", "product.h": "EncodeOnTensorCores", "encode.h": "EncodeOnTensorCores", "sum.h": "Center", "step.h": "Latent",
 	"update.h": "Latent", "settle.cu": "Settle", "scatter.cu": "Scatter", "residual.cu": "Residual", "clip.cu": "Clip", "dense.h": "(Blend|Delta|Collect)",
+	"choose.h": "TopK", "batch.h": "Share", "tally.cu": "Share", "share.cu": "Share", "dead.cu": "Dead$", "topk_dead.cu": "DeadTopK", "decode_dead.cu": "DeadDecodes", "measure_dead.cu": "DeadDecodes",
+	"ladder.cu": "Ladder", "spread.cu": "Spread", "code.h": "PullOfTheSilent",
 }
 
 func readKernels(t *testing.T) fstest.MapFS {
@@ -95,8 +97,8 @@ func others(t *testing.T, files fstest.MapFS) []mistake {
 	t.Helper()
 	var all []mistake
 	for _, m := range []mistake{
-		{file: "topk.cu", was: "twins < cut.ties)) {", now: "twins <= cut.ties)) {"},
-		{file: "topk.cu", was: "b >= from && (shift", now: "b > from && (shift"},
+		{file: "choose.h", was: "twins < left);", now: "twins <= left);"},
+		{file: "choose.h", was: "b >= from && (shift", now: "b > from && (shift"},
 		{file: "encode.cu", was: "(col + deep) % run == 0", now: "false"},
 		{file: "update.h", was: "step->keep_enc, clip", now: "step->keep_dec, clip"},
 		{file: "update.h", was: "if (unit && told)", now: "if (unit && !told)"},
@@ -109,6 +111,15 @@ func others(t *testing.T, files fstest.MapFS) []mistake {
 		{file: "product.h", was: "k + 4 * wide * (r / 2)", now: "k + 4 * (r / 2)"},
 		{file: "product.h", was: "from_bits(to_tf32(x)) : x", now: "x : x"},
 		{file: "encode.h", was: "i / 32 * 2 + i / 2 % 2", now: "i / 32 * 2 + i % 2"},
+		{file: "share.cu", was: "r < row;", now: "r <= row;"},
+		{file: "tally.cu", was: "round == 4 ? b == p.digits", now: "round == 4 ? b >= p.digits"},
+		{file: "ladder.cu", was: "act[u] == act[t] && u < t", now: "act[u] == act[t] && u > t"},
+		{file: "decode.cu", was: "e[v * d + j] += e[(v + 1) * d + j]", now: "e[v * d + j] += 0"},
+		{file: "latent.cu", was: "if (v <= own)", now: "if (v < own)"},
+		{file: "topk_dead.cu", was: "index[at] = list[i]", now: "index[at] = i"},
+		{file: "dead.cu", was: "idle[l] >= step->epoch", now: "idle[l] > step->epoch"},
+		{file: "spread.cu", was: "if (o != own && ", now: "if ("},
+		{file: "code.h", was: "index[middle] <= latent", now: "index[middle] < latent"},
 		{file: "bias.cu", was: "- sum(pulls", now: "+ sum(pulls"},
 	} {
 		lines := strings.Split(string(files[m.file].Data), "\n")

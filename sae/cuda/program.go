@@ -7,6 +7,7 @@ import (
 
 	"github.com/saedb/saedb/internal/cudadrv"
 	"github.com/saedb/saedb/sae/cuda/kernel"
+	"github.com/saedb/saedb/sae/train"
 )
 
 // program is the kernels on the device.
@@ -49,7 +50,7 @@ func (p *program) unload(t *cudadrv.Thread) error {
 func (s shape) needs() []string {
 	var nothing memory
 	var names []string
-	for _, l := range slices.Concat([]launch{nothing.begin(s), nothing.noises(s, 1, 0, 0)}, nothing.forward(s, 0), nothing.backward(s, 0), nothing.revive(s)) {
+	for _, l := range slices.Concat([]launch{nothing.begin(s), nothing.noises(s, 1, 0, 0)}, nothing.forward(s, 0), nothing.backward(s, false), nothing.revive(s)) {
 		if !slices.Contains(names, l.name) {
 			names = append(names, l.name)
 		}
@@ -74,7 +75,7 @@ func (p *program) start(t *cudadrv.Thread, list []launch) error {
 	return nil
 }
 
-// bind gives a kernel its arguments: buffers, numbers, and nil for a buffer that there is not.
+// bind gives a kernel its arguments: buffers, which may be missing, numbers, and nil for a buffer that there is not.
 func (m *memory) bind(name string, grid cudadrv.Grid, args ...any) launch {
 	for i, a := range args {
 		switch a := a.(type) {
@@ -82,6 +83,11 @@ func (m *memory) bind(name string, grid cudadrv.Grid, args ...any) launch {
 			args[i] = m[a]
 		case int:
 			args[i] = int32(a)
+		case bool:
+			args[i] = int32(0)
+			if a {
+				args[i] = int32(1)
+			}
 		case nil:
 			args[i] = cudadrv.Ptr(0)
 		}
@@ -91,7 +97,7 @@ func (m *memory) bind(name string, grid cudadrv.Grid, args ...any) launch {
 
 // begin is the kernel that brings to a step what it needs.
 func (m *memory) begin(s shape) launch {
-	return m.bind("next", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, place, table, order, told, step, stats, rows, s.n)
+	return m.bind("next", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, place, table, sequence, told, step, stats, rows, s.n)
 }
 
 // noises is the kernel that makes the noise of so many steps.
@@ -102,23 +108,59 @@ func (m *memory) noises(s shape, steps int, seed uint64, sigma float32) launch {
 
 // forward lists the kernels up to the loss, of a step that is the i-th of those whose noise was made at once.
 func (m *memory) forward(s shape, i int) []launch {
-	each := cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}
-	list := []launch{
-		m.bind("center", each, x, rows, m.noiseOf(s, i), bdec, centred, in, squares, s.d),
-		m.encode(s),
-		m.bind("topk", cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, h, peak, step, index, act, count, fired, s.m, s.groups(), s.words(), s.k),
+	list := m.codes(s, i)
+	if s.levels > 1 {
+		list = append(list, m.bind("ladder", s.rows(), index, act, count, rungs, level, order, ends, s.k, s.levels, s.prefix))
 	}
 	if s.dense {
 		list = append(list,
 			m.bind("scatter", cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, index, act, count, h, s.m, s.k),
 			m.product("blend", s, ceil(s.d, s.precision.side()), ceil(s.n, s.precision.side())*s.shares(), h, dec, parts, s.n, s.m, s.d, s.share()),
-			m.bind("residual", each, parts, centred, act, count, step, e, loss, s.n, s.d, s.shares(), s.k))
+			m.bind("residual", s.rows(), parts, centred, act, count, step, e, loss, ownLoss, s.n, s.d, s.shares(), s.k))
 	} else {
-		list = append(list, m.bind("decode", each, index, act, count, dec, centred, step, e, delta, h, loss, s.m, s.d, s.k))
+		list = append(list, m.bind("decode", s.rows(), index, act, count, level, order, ends, rungWeights, dec, centred, step,
+			e, delta, h, loss, ownLoss, rest, s.m, s.d, s.k, s.rungs(), s.own))
 	}
-	return append(list,
-		m.bind("columns", cudadrv.Grid{BlocksX: ceil(s.d, 128), BlocksY: s.runs(), ThreadsX: 128}, centred, e, cSums, eSums, s.n, s.d),
-		m.bind("measure", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, loss, squares, count, cSums, stats, s.n, s.d, s.runs()))
+	list = append(list,
+		m.bind("columns", cudadrv.Grid{BlocksX: ceil(s.d, 128), BlocksY: s.runs(), ThreadsX: 128}, centred, e, cSums, eSums, s.n, s.d, s.rungs()),
+		m.bind("measure", one, loss, ownLoss, squares, count, cSums, step, stats, deadState, s.n, s.d, s.runs(), s.cap, s.auxK))
+	if s.auxK > 0 {
+		list = append(list,
+			m.bind("decode_dead", s.rows(), deadIndex, deadAct, deadCount, dec, rest, deadState, deadE, deadDelta, deadLoss, s.d, s.auxK),
+			m.bind("measure_dead", one, deadLoss, deadState, stats, s.n))
+	}
+	return list
+}
+
+// one is a grid of one block.
+var one = cudadrv.Grid{BlocksX: 1, ThreadsX: 256}
+
+// rows is a grid with a block for each row of the batch.
+func (s shape) rows() cudadrv.Grid { return cudadrv.Grid{BlocksX: s.n, ThreadsX: 128} }
+
+// codes lists the kernels up to what fires, of such a step.
+func (m *memory) codes(s shape, i int) []launch {
+	each, bits := cudadrv.Grid{BlocksX: s.n, ThreadsX: 256}, any(fired)
+	if s.batch {
+		bits = nil // it is not decided yet
+	}
+	list := []launch{
+		m.bind("center", s.rows(), x, rows, m.noiseOf(s, i), bdec, centred, in, squares, s.d),
+		m.encode(s),
+		m.bind("topk", each, h, peak, step, index, act, count, bits, s.m, s.groups(), s.words(), s.k),
+	}
+	if s.batch {
+		for round := range 5 {
+			list = append(list, m.bind("tally", each, act, count, step, tallies, ties, s.k, round))
+		}
+		list = append(list, m.bind("share", each, index, act, count, step, tallies, ties, fired, stats, s.words(), s.k))
+	}
+	if s.auxK > 0 {
+		list = append(list,
+			m.bind("dead", one, idle, step, deadList, deadState, s.m),
+			m.bind("topk_dead", each, h, deadList, deadState, deadIndex, deadAct, deadCount, deadFired, s.m, s.words(), s.auxK))
+	}
+	return list
 }
 
 // product is a kernel of products in the precision of a shape, with so many squares along both sides of the result.
@@ -144,34 +186,39 @@ func (m *memory) noiseOf(s shape, i int) cudadrv.Ptr {
 }
 
 // backward lists the kernels that move weights; they do nothing where the loss is not finite.
-func (m *memory) backward(s shape, unit int) []launch {
+func (m *memory) backward(s shape, unit bool) []launch {
 	side := s.precision.side()
 	var list []launch
-	place := any(h)
+	places := any(h)
 	if s.dense {
-		place = nil
+		places = nil
 		list = append(list,
 			m.product("delta", s, ceil(s.m, side), ceil(s.n, side), e, dec, h, step, delta, s.n, s.m, s.d),
 			m.product("collect", s, ceil(s.d, side), ceil(s.m, side), h, e, decGradient, s.n, s.m, s.d),
 			m.product("collect", s, ceil(s.d, side), ceil(s.m, side), delta, s.seen(), encGradient, s.n, s.m, s.d))
 	}
-	list = append(list, m.bind("pull", cudadrv.Grid{BlocksX: s.pulls(), ThreadsX: 128}, fired, place, delta, enc, gradient, pulls, s.m, s.d, s.words(), s.k))
+	list = append(list, m.bind("pull", cudadrv.Grid{BlocksX: s.pulls(), ThreadsX: 128}, fired, places, delta, deadState, deadFired, deadIndex, deadCount, deadDelta,
+		enc, gradient, pulls, s.m, s.d, s.words(), s.k, s.auxK))
 	if s.clip {
 		list = append(list, m.latents(s, unit, rowSquares), m.bias(s, wholeBias),
 			m.bind("clip", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, rowSquares, wholeBias, step, stats, s.m, s.d))
 	}
-	return append(list, m.latents(s, unit, nil), m.bias(s, nil))
+	list = append(list, m.latents(s, unit, nil), m.bias(s, nil))
+	if s.spread {
+		list = append(list, m.bind("spread", cudadrv.Grid{BlocksX: ceil(s.m, train.SpreadRun), ThreadsX: 256}, meetings, dec, step, stats, s.m, s.d))
+	}
+	return list
 }
 
 // latents is the kernel that moves them along their gradients, or instead leaves the squares of those.
-func (m *memory) latents(s shape, unit int, instead any) launch {
+func (m *memory) latents(s shape, unit bool, instead any) launch {
 	grid := cudadrv.Grid{BlocksX: s.m, ThreadsX: 256}
 	if s.dense {
 		return m.bind("settle", grid, fired, decGradient, encGradient, gradient,
 			dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, step, stats, instead, s.d, s.words(), unit)
 	}
-	return m.bind("latent", grid, fired, h, act, delta, e, s.seen(), gradient,
-		dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, step, stats, instead, s.m, s.d, s.words(), s.k, unit)
+	return m.bind("latent", grid, fired, h, act, delta, level, e, s.seen(), gradient,
+		deadState, deadFired, deadIndex, deadAct, deadCount, deadDelta, deadE, dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, step, stats, instead, s.m, s.d, s.words(), s.k, s.auxK, s.rungs(), s.own, unit)
 }
 
 // bias is the kernel that moves b_dec along its gradient, or instead leaves that.
@@ -183,7 +230,7 @@ func (m *memory) bias(s shape, instead any) launch {
 func (m *memory) revive(s shape) []launch {
 	return []launch{
 		m.bind("choose", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, idle, loss, stats, starts, s.m, s.n),
-		m.bind("point", cudadrv.Grid{BlocksX: maxStarts, ThreadsX: 128}, starts, e, dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, s.d),
+		m.bind("point", cudadrv.Grid{BlocksX: maxStarts, ThreadsX: 128}, starts, e, dec, decM, decV, enc, encM, encV, benc, bencM, bencV, idle, s.d, s.rungs(), s.own),
 	}
 }
 

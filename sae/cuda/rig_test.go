@@ -100,6 +100,8 @@ func upload(t *cudadrv.Thread, a any) (at any, free func() error, err error) {
 		return put(t, a)
 	case []placeValues:
 		return put(t, a)
+	case []deadValues:
+		return put(t, a)
 	}
 	return a, func() error { return nil }, nil
 }
@@ -128,6 +130,8 @@ func download(t *cudadrv.Thread, a, at any) error {
 	case []statValues:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	case []placeValues:
+		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
+	case []deadValues:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	}
 	return nil

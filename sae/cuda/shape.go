@@ -1,6 +1,12 @@
 package cuda
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+
+	"github.com/saedb/saedb/sae"
+	"github.com/saedb/saedb/sae/train"
+)
 
 // shape is what the sizes of all buffers follow from.
 type shape struct {
@@ -17,6 +23,37 @@ type shape struct {
 	precision Precision // never AutoPrecision
 	dense     bool      // after their choice, codes are multiplied as dense matrices
 	clip      bool      // gradients have a largest norm
+
+	levels, own int  // of codes, where there are several, and the model's own
+	prefix      bool // levels are numbers of latents, not of those that fire
+	cap         int  // latents of a row that count as active, at most
+	auxK        int  // silent latents that explain what the others leave of a row, at most; 0: none do
+	batch       bool // the latents that fire are chosen of a whole batch
+	spread      bool // decoder rows that point the same way are driven apart
+}
+
+// rungs is how many levels codes have.
+func (s shape) rungs() int { return max(1, s.levels) }
+
+// shapeOf is the shape of steps of n rows.
+func shapeOf(cfg train.Config, init *sae.Model, n int, p Precision) shape {
+	s := shape{
+		n: n, m: init.M, d: init.D, k: max(init.K, cfg.K, cfg.KStart), noise: cfg.Noise > 0, precision: p, clip: cfg.Clip > 0,
+		auxK: cfg.AuxK, batch: cfg.SharesBatch(), spread: cfg.CosinePenalty > 0, cap: math.MaxInt32,
+	}
+	rungs, _, own := cfg.Rungs()
+	if len(rungs) > 1 {
+		s.levels, s.own, s.prefix = len(rungs), own, len(cfg.Prefixes) > 0
+	}
+	if len(cfg.Levels) > 0 {
+		s.k, s.cap = max(s.k, rungs[len(rungs)-1]), cfg.K
+	}
+	active := cfg.K
+	if cfg.L1 > 0 {
+		active = init.M
+	}
+	s.dense = s.levels == 0 && s.auxK == 0 && p.pays(active, init.M)
+	return s
 }
 
 // The divisions that kernels make; each is said in the kernel's head.
@@ -66,39 +103,58 @@ const (
 	rowSquares  // (m) float64: of the gradients of a latent, likewise
 	decGradient // (m,d), where codes are dense
 	encGradient // (m,d)
+	rungs       // (levels): what each level holds
+	rungWeights // (levels) float64: their shares in the loss
+	deadList    // (m): silent latents
+	deadState   // Dead of kernel/step.h
+	tallies     // (4,256): of the digits of a batch's activations
+	meetings    // (m): which decoder rows meet each other
 	modelSlots
 )
 
 // Where steps find their rows.
 const (
-	x     = modelSlots + iota // (room,d), standardised
-	order                     // (listed)
-	table                     // (epoch) Step: what each step of an epoch needs
-	told                      // (epoch) Stats: what each had to tell
+	x        = modelSlots + iota // (room,d), standardised
+	sequence                     // (listed): the order of an epoch's rows
+	table                        // (epoch) Step: what each step of an epoch needs
+	told                         // (epoch) Stats: what each had to tell
 	feedSlots
 )
 
 // What a batch needs.
 const (
-	rows     = feedSlots + iota // (n): of x
-	noise                       // (ahead,n,d)
-	centred                     // (n,d): x - b_dec
-	in                          // (n,d): that with noise
-	squares                     // (n) float64
-	h                           // (n,m): pre-activations, then places
-	peak                        // (n,groups)
-	index                       // (n,k)
-	act                         // (n,k)
-	count                       // (n)
-	fired                       // (m,words)
-	e                           // (n,d)
-	delta                       // (n,k), dense (n,m)
-	parts                       // (shares,n,d), of reconstructions where codes are dense
-	loss                        // (n) float64
-	cSums                       // (runs,d)
-	eSums                       // (runs,d)
-	gradient                    // (m)
-	pulls                       // (pulls,d)
+	rows      = feedSlots + iota // (n): of x
+	noise                        // (ahead,n,d)
+	centred                      // (n,d): x - b_dec
+	in                           // (n,d): that with noise
+	squares                      // (n) float64
+	h                            // (n,m): pre-activations, then places
+	peak                         // (n,groups)
+	index                        // (n,k)
+	act                          // (n,k)
+	count                        // (n)
+	fired                        // (m,words)
+	level                        // (n,k), where there are several
+	order                        // (n,k)
+	ends                         // (n,levels)
+	ties                         // (n), where a batch shares its activations
+	e                            // (n,levels,d)
+	delta                        // (n,k), dense (n,m)
+	parts                        // (shares,n,d), of reconstructions where codes are dense
+	loss                         // (n) float64
+	ownLoss                      // (n) float64
+	rest                         // (n,d): what is left for silent latents
+	deadIndex                    // (n,auxK)
+	deadAct                      // (n,auxK)
+	deadCount                    // (n)
+	deadFired                    // (m,words)
+	deadE                        // (n,d)
+	deadDelta                    // (n,auxK)
+	deadLoss                     // (n) float64
+	cSums                        // (runs,d)
+	eSums                        // (runs,d)
+	gradient                     // (m)
+	pulls                        // (pulls,d)
 	slots
 )
 
@@ -135,7 +191,7 @@ func (s shape) size(b slot) int64 {
 		return one(s.noise) * 4 * 3 * 128
 	case x:
 		return 4 * int64(s.room) * d
-	case order:
+	case sequence:
 		return 4 * int64(s.listed)
 	case table:
 		return stepSize * int64(s.epoch)
@@ -143,13 +199,15 @@ func (s shape) size(b slot) int64 {
 		return statsSize * int64(s.epoch)
 	case rows:
 		return 4 * n
-	case centred, e:
+	case centred:
 		return 4 * n * d
+	case e:
+		return 4 * n * int64(s.rungs()) * d
 	case in:
 		return one(s.noise) * 4 * n * d
 	case noise:
 		return one(s.noise) * 4 * n * d * int64(s.ahead)
-	case squares, loss:
+	case squares, loss, ownLoss:
 		return 8 * n
 	case h:
 		return 4 * n * m
@@ -174,6 +232,34 @@ func (s shape) size(b slot) int64 {
 		return 4 * n
 	case fired:
 		return 4 * m * int64(s.words())
+	case rungs:
+		return one(s.levels > 1) * 4 * int64(s.levels)
+	case rungWeights:
+		return one(s.levels > 1) * 8 * int64(s.levels)
+	case level, order:
+		return one(s.levels > 1) * 4 * n * k
+	case ends:
+		return one(s.levels > 1) * 4 * n * int64(s.levels)
+	case deadState:
+		return one(s.auxK > 0) * deadSize
+	case deadList:
+		return one(s.auxK > 0) * 4 * m
+	case deadCount:
+		return one(s.auxK > 0) * 4 * n
+	case deadLoss:
+		return one(s.auxK > 0) * 8 * n
+	case rest, deadE:
+		return one(s.auxK > 0) * 4 * n * d
+	case deadIndex, deadAct, deadDelta:
+		return 4 * n * int64(s.auxK)
+	case deadFired:
+		return one(s.auxK > 0) * 4 * m * int64(s.words())
+	case tallies:
+		return one(s.batch) * 4 * 4 * 256
+	case ties:
+		return one(s.batch) * 4 * n
+	case meetings:
+		return one(s.spread) * 4 * m
 	case cSums, eSums:
 		return 4 * int64(s.runs()) * d
 	case pulls:

@@ -30,14 +30,20 @@ func (b *backend) Step(batch []float32, lr float64) (train.StepResult, error) {
 	if s.okay == 0 {
 		return b.result(s), fmt.Errorf("cuda: step %d: %w", b.steps+1, train.LossError(batch, d, lr))
 	}
-	b.steps++
+	b.count(s)
 	return b.result(s), nil
+}
+
+// count takes a step into what the host knows of the run.
+func (b *backend) count(s statValues) {
+	b.steps++
+	b.threshold = train.Follow(b.threshold, s.leastKept(), b.steps, b.epoch)
 }
 
 // result is what a step had to tell, in the words of sae/train.
 func (b *backend) result(s statValues) train.StepResult {
 	return train.StepResult{
-		Loss: s.loss / float64(b.shape.n*b.shape.d), FVU: s.loss / max(s.spread, math.SmallestNonzeroFloat64),
+		Loss: s.loss/float64(b.shape.n*b.shape.d) + s.aux, FVU: s.own / max(s.spread, math.SmallestNonzeroFloat64),
 		Active: int(s.active), Dead: int(s.dead), Revived: int(s.revived),
 	}
 }
@@ -56,7 +62,7 @@ func (b *backend) one(t *cudadrv.Thread, batch []float32, n int, lr float64) (s 
 	p := placeValues{fresh: 1, begun: uint32(b.steps)}
 	if err := errors.Join(
 		cudadrv.Upload(t, b.memory[x], batch), cudadrv.Upload(t, b.memory[table], []stepValues{b.values(b.steps, lr)}),
-		cudadrv.Upload(t, b.memory[place], []placeValues{p}),
+		cudadrv.Upload(t, b.memory[place], []placeValues{p}), b.meet(t),
 	); err != nil {
 		return s, err
 	}
@@ -70,16 +76,31 @@ func (b *backend) one(t *cudadrv.Thread, batch []float32, n int, lr float64) (s 
 	return all[0], nil
 }
 
-// values is what a step of the run needs beside its rows.
+// meet brings to the device which latents meet in the next step, where they drive each other apart.
+func (b *backend) meet(t *cudadrv.Thread) error {
+	if !b.shape.spread {
+		return nil
+	}
+	return cudadrv.Upload(t, b.memory[meetings], narrow(b.cfg.Meetings(b.steps+1, b.shape.m)))
+}
+
+// values are the numbers of a step of the run.
 func (b *backend) values(step int, lr float64) stepValues {
+	active := b.cfg.ActiveAt(step, b.total)
+	k := active
+	if b.shape.batch {
+		k = max(k, b.like.K)
+	}
 	overdue := int64(math.MaxInt32)
 	if step+1 < b.reviveUntil {
 		overdue = b.overdue
 	}
 	v := newStep(
 		b.cfg.Optimiser(lr, b.cfg.WeightDecay, step+1), b.cfg.Optimiser(lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, step+1),
-		b.shape, b.cfg.ActiveAt(step, b.total), overdue, b.epoch)
-	v.clip = b.cfg.Clip
+		b.shape, k, overdue, b.epoch)
+	v.clip, v.aux, v.spread = b.cfg.Clip, b.cfg.AuxWeight, float32(lr*b.cfg.CosinePenalty)
+	v.l1, v.penalty = b.cfg.L1*float64(b.shape.d), float32(b.cfg.L1/float64(b.shape.n))
+	v.share = uint32(active * b.shape.n)
 	return v
 }
 

@@ -20,6 +20,9 @@ func (b *backend) Steps(n int) ([]train.StepResult, error) {
 		return nil, fmt.Errorf("cuda: all %d steps of the run are done", b.feed.total)
 	}
 	n = min(n, b.shape.epoch-b.steps%b.shape.epoch)
+	if b.shape.spread {
+		n = 1 // the host says which latents meet
+	}
 	var told []statValues
 	if err := b.context.Do(func(t *cudadrv.Thread) (err error) {
 		told, err = b.some(t, n)
@@ -33,7 +36,7 @@ func (b *backend) Steps(n int) ([]train.StepResult, error) {
 			return results, b.lossOf()
 		}
 		results = append(results, b.result(s))
-		b.steps++
+		b.count(s)
 	}
 	return results, nil
 }
@@ -64,7 +67,7 @@ func (b *backend) some(t *cudadrv.Thread, n int) ([]statValues, error) {
 		n = min(n, count)
 		p.base, p.first = uint32(base), p.at
 	}
-	if err := cudadrv.Upload(t, b.memory[place], []placeValues{p}); err != nil {
+	if err := errors.Join(cudadrv.Upload(t, b.memory[place], []placeValues{p}), b.meet(t)); err != nil {
 		return nil, err
 	}
 	if err := b.launch(t, n); err != nil {
@@ -131,7 +134,7 @@ func (b *backend) each(t *cudadrv.Thread, steps int) error {
 		}
 	}
 	for i := range steps {
-		if err := b.memory.zero(t, b.shape, fired); err != nil {
+		if err := b.memory.zero(t, b.shape, fired, deadFired, tallies); err != nil {
 			return err
 		}
 		if err := b.program.start(t, b.list(i)); err != nil {
@@ -143,13 +146,9 @@ func (b *backend) each(t *cudadrv.Thread, steps int) error {
 
 // list is the kernels of a step, the i-th of those that are started at once.
 func (b *backend) list(i int) []launch {
-	unit := 0
-	if b.cfg.UnitDecoder {
-		unit = 1
-	}
 	all := []launch{b.memory.begin(b.shape)}
 	all = append(all, b.memory.forward(b.shape, i)...)
-	all = append(all, b.memory.backward(b.shape, unit)...)
+	all = append(all, b.memory.backward(b.shape, b.cfg.UnitDecoder)...)
 	if b.cfg.Revive > 0 {
 		all = append(all, b.memory.revive(b.shape)...)
 	}

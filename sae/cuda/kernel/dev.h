@@ -66,6 +66,8 @@ DEVICE u32 to_bf16(float low, float high) {
 DEVICE void atomic_add(u32 *p, u32 v) { __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
 DEVICE void atomic_or(u32 *p, u32 v) { __atomic_fetch_or(p, v, __ATOMIC_RELAXED); }
 
+DEVICE void atomic_max(u32 *p, u32 v) { __atomic_fetch_max(p, v, __ATOMIC_RELAXED); }
+
 #else
 
 #include "fake.h"

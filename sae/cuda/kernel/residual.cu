@@ -2,12 +2,13 @@
 //
 //	y = Σ parts[s]        e = scale·(y - c)        loss = ‖y - c‖² + l1·Σz
 //
-// parts is (shares,n,d); the code, act (n,most) and count, is for the penalty.
+// own_loss is ‖y - c‖² alone. parts is (shares,n,d); the code, act (n,most) and count, is for the penalty.
 #include "step.h"
 #include "sum.h"
 
-KERNEL(128, residual, const float *parts, const float *c, const float *act, const u32 *count, const Step *step, float *e, double *loss, int n, int d, int shares, int most) {
+KERNEL(128, residual, const float *parts, const float *c, const float *act, const u32 *count, const Step *step, float *e, double *loss, double *own_loss, int n, int d, int shares, int most) {
 	SHARED double part[4];
+	SHARED double active_part[4];
 	i64 row = block();
 	double sum = 0;
 	for (int j = thread(); j < d; j += threads()) {
@@ -17,8 +18,14 @@ KERNEL(128, residual, const float *parts, const float *c, const float *act, cons
 		e[row * d + j] = step->scale * rest;
 		sum += (double)rest * rest;
 	}
-	if (step->l1 > 0)
-		for (int t = thread(); t < (int)count[row]; t += threads()) sum += step->l1 * act[row * most + t];
-	sum = block_sum(sum, part);
-	if (thread() == 0) loss[row] = sum;
+	double own = sum = block_sum(sum, part);
+	if (step->l1 > 0) {
+		double active = 0;
+		for (int t = thread(); t < (int)count[row]; t += threads()) active += act[row * most + t];
+		sum += step->l1 * block_sum(active, active_part);
+	}
+	if (thread() == 0) {
+		loss[row] = sum;
+		own_loss[row] = own;
+	}
 }

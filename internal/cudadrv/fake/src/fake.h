@@ -97,3 +97,4 @@ DEVICE u32 to_bf16(float low, float high) { return round_bf16(high) << 16 | roun
 
 DEVICE void atomic_add(u32 *p, u32 v) { *p += v; }
 DEVICE void atomic_or(u32 *p, u32 v) { *p |= v; }
+DEVICE void atomic_max(u32 *p, u32 v) { *p = *p < v ? v : *p; }
