@@ -23,7 +23,7 @@ type generated struct {
 func generate(t *testing.T, rows, k int) *generated {
 	t.Helper()
 	g := &generated{x: sparse.New()}
-	g.codes, g.held = bench.NewSparse(rows, 40, k, 5)
+	g.codes, g.held = bench.NewSparse(rows, 25, k, 5)
 	for i := range rows {
 		latents, acts := g.codes.Code(i)
 		if err := g.x.Put(uint32(i), latents, acts); err != nil {
