@@ -91,15 +91,15 @@ class Faiss:
 
 
 class Ivf:
-    """Product codes of 4 bits in 1024 lists, reranked from the rows; ef is the number of lists that are looked at."""
+    """Product codes of 4 bits in 1024 lists, the best rerank times k of them scored from the rows; ef is the number of lists that are looked at."""
 
-    def __init__(self, base):
+    def __init__(self, base, rerank):
         import faiss
         faiss.omp_set_num_threads(1)
         self.index = faiss.index_factory(base.shape[1], "IVF1024,PQ128x4fs,RFlat", faiss.METRIC_INNER_PRODUCT)
         self.index.train(base)
         self.index.add(base)
-        self.index.k_factor = 10
+        self.index.k_factor = rerank
         self.lists = faiss.extract_index_ivf(self.index.base_index)
 
     def search(self, queries, k, single, ef):
@@ -298,6 +298,7 @@ def main():
     p.add_argument("--singles", type=int, default=200, help="queries that are asked one at a time, of each kind")
     p.add_argument("--ef", default="32,64,128,400")
     p.add_argument("--probes", default="4,8,16,32,64,128,256", help="groups that are looked at, for --only ivf")
+    p.add_argument("--rerank", type=int, default=10, help="rows that faiss scores again for each that is asked for, for --only ivf")
     p.add_argument("--our-ef", default="16,24,32,48,64,128,256,400", help="the same for saedb")
     p.add_argument("--samples", action="store_true", help="give every second text to saedb's graph as a sample, and ask for the others")
     p.add_argument("--wait", action="store_true", help="once all is built, wait for a line on stdin before anything is timed")
@@ -321,7 +322,7 @@ def main():
             np.save(os.path.join(folder, "samples.npy"), samples)
             sampling = ["--samples", os.path.join(folder, "samples.npy")]
         flat = build(Faiss, "faiss IndexFlatIP", base, built) if {"exact", "batch"} & set(only) else None
-        ivf = build(Ivf, "faiss IVF1024,PQ128x4fs", base, built) if "ivf" in only else None
+        ivf = build(lambda b: Ivf(b, args.rerank), "faiss IVF1024,PQ128x4fs", base, built) if "ivf" in only else None
         graphs = []
         coder = coder_program(folder) if "coder" in only else None
         if "graphs" in only:

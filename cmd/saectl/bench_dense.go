@@ -93,12 +93,14 @@ its input: another program can measure its own index in between.`,
 }
 
 // rounds yields once, or for each line on stdin.
-func (b *benchDense) rounds(yield func() bool) {
-	if !b.step {
-		yield()
-		return
-	}
-	for lines := bufio.NewScanner(b.stdin); lines.Scan() && yield(); {
+func rounds(step bool, stdin io.Reader) func(yield func() bool) {
+	return func(yield func() bool) {
+		if !step {
+			yield()
+			return
+		}
+		for lines := bufio.NewScanner(stdin); lines.Scan() && yield(); {
+		}
 	}
 }
 
@@ -184,7 +186,7 @@ func (b *benchDense) run(ctx context.Context, tell func(*searchResult) error) er
 	if _, ok := contestants[0].denseIndex.(broadIndex); !ok || len(b.ef) == 0 {
 		b.ef = []int{0}
 	}
-	for range b.rounds {
+	for range rounds(b.step, b.stdin) {
 		for _, ef := range b.ef {
 			for _, r := range restrictions {
 				for _, c := range contestants {

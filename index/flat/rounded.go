@@ -118,7 +118,7 @@ const (
 )
 
 func (x *Rounded) changed() {
-	if x.halves.asked.Load() > 0 {
+	if x.halves.used() {
 		x.halves = &lazyHalves{}
 	}
 	x.changes++
@@ -162,7 +162,7 @@ func (x *Rounded) SearchBatch(ctx context.Context, qs [][]float32, k int, f inde
 	defer x.mu.RUnlock()
 	l := lookup{table: table{x.rows, x.ords, x.find}, codes: x.codes, ctx: ctx, threads: x.threads, k: k, filter: f}
 	if len(qs) == 1 {
-		l.halves = x.halves.get(x.codes, x.threads, func() bool { return true })
+		l.halves = x.halves.get(x.codes, units, x.threads, func() bool { return true })
 	}
 	return l.run(units)
 }

@@ -15,7 +15,7 @@ import (
 func TestBestIsWhatContendersLeave(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 9))
-		x := New()
+		x := NewLists()
 		for range 1 + r.IntN(400) {
 			ord := uint32(r.IntN(4))*2*index.BlockRows + uint32(r.IntN(200))
 			var latents []uint32
@@ -56,7 +56,7 @@ func TestBestIsWhatContendersLeave(t *testing.T) {
 
 // TestBestEndsWithItsSource: the error of a source that fails half way comes through, also that of the context.
 func TestBestEndsWithItsSource(t *testing.T) {
-	x := New()
+	x := NewLists()
 	for ord := range uint32(3) {
 		if err := x.Put(ord*index.BlockRows, []uint32{0, 1}, []float32{1, 2}); err != nil {
 			t.Fatal(err)

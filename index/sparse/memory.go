@@ -1,11 +1,8 @@
 package sparse
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"iter"
-	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -14,47 +11,39 @@ import (
 	"github.com/saedb/saedb/sae"
 )
 
-// Index is an exact index.Sparse over codes in memory. Any number of goroutines may search, put and delete at once; a
+// Index is an index.Sparse over codes in memory; Sum and Cosine are exact. Any number of goroutines may search, put and delete at once; a
 // search sees the codes as they were at one moment.
+//
+// Rows that were put lately lie in a list of their own, which every search goes through. Once they are many, the next search packs all rows anew.
 type Index struct {
-	mu       sync.RWMutex
-	postings map[uint32][]*index.Block // by latent; each list by ascending ordinal
-	codes    map[uint32]sae.Code       // by ordinal
-	norms    map[uint32]float32        // by ordinal
+	mu    sync.RWMutex
+	old   *packed
+	gone  map[int]struct{}    // rows of old that were deleted or replaced
+	fresh map[uint32]sae.Code // by ordinal
 }
 
 // New returns an empty index.
 func New() *Index {
-	return &Index{postings: map[uint32][]*index.Block{}, codes: map[uint32]sae.Code{}, norms: map[uint32]float32{}}
+	return &Index{old: pack(nil), gone: map[int]struct{}{}, fresh: map[uint32]sae.Code{}}
 }
 
 // Len returns the number of rows, rows with an empty code included.
 func (x *Index) Len() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.codes)
+	return len(x.old.ords) - len(x.gone) + len(x.fresh)
 }
 
 // Put stores the code of ord in place of what was there. Latents ascend, activations are finite and above zero; a copy
 // is kept.
 func (x *Index) Put(ord uint32, latents []uint32, acts []float32) error {
-	code, err := checkCode(ord, latents, acts)
-	if err != nil {
+	if _, err := checkCode(ord, latents, acts); err != nil {
 		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(ord)
-	x.codes[ord], x.norms[ord] = sae.Code{Latents: slices.Clone(latents), Acts: slices.Clone(acts)}, Norm(code)
-	for _, t := range code {
-		list := x.postings[t.Latent]
-		i, found := slices.BinarySearchFunc(list, ord, byFirst)
-		if !found {
-			list = slices.Insert(list, i, &index.Block{First: ord - ord%index.BlockRows})
-			x.postings[t.Latent] = list
-		}
-		list[i].Put(uint16(ord%index.BlockRows), t.W)
-	}
+	x.fresh[ord] = sae.Code{Latents: slices.Clone(latents), Acts: slices.Clone(acts)}
 	return nil
 }
 
@@ -83,62 +72,87 @@ func (x *Index) Delete(ord uint32) bool {
 }
 
 func (x *Index) remove(ord uint32) bool {
-	code, ok := x.codes[ord]
-	for _, latent := range code.Latents {
-		list := x.postings[latent]
-		if i, found := slices.BinarySearchFunc(list, ord, byFirst); found {
-			if list[i].Remove(uint16(ord % index.BlockRows)); len(list[i].Rows) == 0 {
-				x.postings[latent] = slices.Delete(list, i, i+1)
-			}
-		}
+	if _, there := x.fresh[ord]; there {
+		delete(x.fresh, ord)
+		return true
 	}
-	delete(x.codes, ord)
-	delete(x.norms, ord)
-	return ok
+	row, there := x.old.find(ord)
+	if _, gone := x.gone[row]; !there || gone {
+		return false
+	}
+	x.gone[row] = struct{}{}
+	return true
 }
 
-func byFirst(b *index.Block, ord uint32) int {
-	return cmp.Compare(b.First/index.BlockRows, ord/index.BlockRows)
+// lately is how many rows may have changed before the next search packs, beside a part of all.
+const lately = 256
+
+// stale reports whether so many rows have changed that they are worth packing.
+func (x *Index) stale() bool {
+	return len(x.fresh)+len(x.gone) > lately+len(x.old.ords)/64
+}
+
+// lock takes the lock for a search.
+func (x *Index) lock() {
+	for {
+		x.mu.RLock()
+		if !x.stale() {
+			return
+		}
+		x.mu.RUnlock()
+		x.mu.Lock()
+		if x.stale() {
+			x.pack()
+		}
+		x.mu.Unlock()
+	}
+}
+
+func (x *Index) pack() {
+	codes := make([]index.Coded, 0, len(x.old.ords)+len(x.fresh))
+	for row, ord := range x.old.ords {
+		if _, gone := x.gone[row]; !gone {
+			codes = append(codes, index.Coded{Ord: ord, Code: x.old.codeOf(row)})
+		}
+	}
+	for ord, code := range x.fresh {
+		codes = append(codes, index.Coded{Ord: ord, Code: code})
+	}
+	slices.SortFunc(codes, byOrd)
+	x.old = pack(codes)
+	clear(x.gone)
+	clear(x.fresh)
 }
 
 // Sum returns the k rows of largest Σ W·activation above zero.
 func (x *Index) Sum(ctx context.Context, terms []index.Term, k int, f index.Filter) ([]index.Hit, error) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return Sum(ctx, locked{x}, terms, k, f)
+	return x.search(ctx, question{terms: terms, k: k, filter: f, effort: index.Exact})
 }
 
 // Cosine returns the k rows whose codes have the largest cosine above zero with the terms.
 func (x *Index) Cosine(ctx context.Context, terms []index.Term, k int, f index.Filter) ([]index.Hit, error) {
-	x.mu.RLock()
+	return x.search(ctx, question{terms: terms, k: k, filter: f, cosine: true, effort: index.Exact})
+}
+
+// SumWith is Sum with an effort, and CosineWith is Cosine: see Breadth. An answer that is not exact has exact scores, and may miss rows.
+func (x *Index) SumWith(ctx context.Context, terms []index.Term, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
+	return x.search(ctx, question{terms: terms, k: k, filter: f, effort: e})
+}
+
+// CosineWith is Cosine with an effort; see SumWith.
+func (x *Index) CosineWith(ctx context.Context, terms []index.Term, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
+	return x.search(ctx, question{terms: terms, k: k, filter: f, cosine: true, effort: e})
+}
+
+// Bytes is the memory of the codes, and that of postings and what else is known of them.
+func (x *Index) Bytes() (codes, rest int64) {
+	x.lock()
 	defer x.mu.RUnlock()
-	norm := func(ord uint32) (float32, error) { return x.norms[ord], nil }
-	return Cosine(ctx, locked{x}, norm, terms, k, f)
-}
-
-// locked is the Source of an Index whose lock is held.
-type locked struct{ x *Index }
-
-func (l locked) Blocks(_ context.Context, latent uint32) iter.Seq2[index.Block, error] {
-	return func(yield func(index.Block, error) bool) {
-		for _, b := range l.x.postings[latent] {
-			if !yield(*b, nil) {
-				return
-			}
-		}
+	p := x.old
+	codes = 8*int64(len(p.entries)) + 8*int64(len(p.start))
+	for _, c := range x.fresh {
+		codes += 8 * int64(len(c.Latents))
 	}
-}
-
-func (l locked) Codes(_ context.Context, f index.Filter) iter.Seq2[index.Coded, error] {
-	return func(yield func(index.Coded, error) bool) {
-		ords := slices.Sorted(maps.Keys(l.x.codes))
-		if f != nil {
-			ords = f.ToArray()
-		}
-		for _, ord := range ords {
-			if !yield(index.Coded{Ord: ord, Code: l.x.codes[ord]}, nil) {
-				return
-			}
-		}
-	}
+	rest = 3*int64(len(p.rows)) + 8*int64(len(p.at)) + (2+classes)*4*int64(len(p.ords)) + (1+classes)*4*int64(len(p.least))
+	return codes, rest
 }

@@ -22,6 +22,10 @@ func TestIndex(t *testing.T) {
 	indextest.Sparse(t, func() indextest.Codes { return sparse.New() })
 }
 
+func TestLists(t *testing.T) {
+	indextest.Sparse(t, func() indextest.Codes { return sparse.NewLists() })
+}
+
 func TestRows(t *testing.T) {
 	indextest.Sparse(t, func() indextest.Codes { return sparse.NewRows() })
 }

@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"internal/npy":         {"internal/vec"},
 	"internal/safetensors": {"internal/vec"},
 	"internal/lint":        {},
-	"internal/bench":       {},
+	"internal/bench":       {"internal/vec"},
 	"internal/huge":        {},
 
 	"sae":         {"internal/vec", "internal/safetensors"},

@@ -13,6 +13,7 @@ type kernels struct {
 	rows    func(dst, x []float32, rows [][]float32)
 
 	bytesKernels
+	countKernels
 
 	survivors func(index []uint32, value, h []float32, base uint32, cut float32) int
 	partition func(above, below, src []float32, pivot float32) (more, less int)
@@ -41,7 +42,7 @@ type kernels struct {
 
 // goKernels are the twins: every processor has them.
 var goKernels = kernels{
-	path: "go", product: productGo, rows: rowsGo, bytesKernels: bytesGo,
+	path: "go", product: productGo, rows: rowsGo, bytesKernels: bytesGo, countKernels: countsGo,
 	survivors: survivorsGo, partition: partitionGo,
 	quantise: quantiseGo, screen: screenGo, rescore: rescoreGo,
 	largest: largestGo, screenRows: screenRowsGo,

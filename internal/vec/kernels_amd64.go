@@ -6,6 +6,7 @@ import "golang.org/x/sys/cpu"
 //go:generate go -C gen run ./dense -out ../dense_amd64.s -stubs ../dense_amd64.go -pkg vec
 //go:generate go -C gen run ./rows -out ../rows_amd64.s -stubs ../rows_amd64.go -pkg vec
 //go:generate go -C gen run ./encode -out ../encode_amd64.s -stubs ../encode_amd64.go -pkg vec
+//go:generate go -C gen run ./counts -out ../counts_amd64.s -stubs ../counts_amd64.go -pkg vec
 //go:generate go -C gen run ./train -out ../train_amd64.s -stubs ../train_amd64.go -pkg vec
 
 // assembled returns the kernels in assembly that this processor can run, the best first.
@@ -27,7 +28,7 @@ func assembled() []kernels {
 	for i := range all {
 		all[i].trainAVX2()
 		all[i].encodeAVX2()
-		all[i].rows, all[i].bytesKernels = rowsEight, bytesAVX2
+		all[i].rows, all[i].bytesKernels, all[i].countKernels = rowsEight, bytesAVX2, countsAVX2
 	}
 	return all
 }

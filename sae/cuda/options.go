@@ -4,8 +4,9 @@ import "github.com/saedb/saedb/internal/cudadrv"
 
 // Options say which driver and which device. The zero value is the system's driver and its first device.
 type Options struct {
-	Driver string // path of the driver's library
-	Device int    // number of the device
+	Driver    string    // path of the driver's library
+	Device    int       // number of the device
+	Precision Precision // of the large products
 }
 
 // open loads the driver.

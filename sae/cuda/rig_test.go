@@ -10,6 +10,7 @@ import (
 
 	"github.com/saedb/saedb/internal/cudadrv"
 	"github.com/saedb/saedb/internal/cudadrv/fake"
+	"github.com/saedb/saedb/sae/cuda/kernel"
 )
 
 // rig runs single kernels on arrays.
@@ -29,7 +30,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, fake: f, context: c}
-	if err := c.Do(r.program.load); err != nil {
+	if err := c.Do(func(t *cudadrv.Thread) error { return r.program.load(t, kernel.Names) }); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -97,6 +98,10 @@ func upload(t *cudadrv.Thread, a any) (at any, free func() error, err error) {
 		return put(t, a)
 	case []statValues:
 		return put(t, a)
+	case []placeValues:
+		return put(t, a)
+	case []deadValues:
+		return put(t, a)
 	}
 	return a, func() error { return nil }, nil
 }
@@ -120,7 +125,13 @@ func download(t *cudadrv.Thread, a, at any) error {
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	case []int64:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
+	case []stepValues:
+		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	case []statValues:
+		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
+	case []placeValues:
+		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
+	case []deadValues:
 		return cudadrv.Download(t, a, at.(cudadrv.Ptr))
 	}
 	return nil

@@ -13,7 +13,11 @@ import (
 var ptx embed.FS
 
 // Names are the kernels. Each has a module of its own.
-var Names = []string{"bias", "center", "columns", "decode", "encode", "latent", "measure", "point", "pull", "topk"}
+var Names = []string{
+	"bias", "center", "choose", "clip", "columns", "dead", "decode", "decode_dead", "encode", "ladder", "latent", "measure", "measure_dead", "next", "noise", "point", "pull", "residual", "scatter", "settle",
+	"share", "spread", "tally", "topk", "topk_dead",
+	"blend_bf16", "blend_f32", "blend_tf32", "collect_bf16", "collect_f32", "collect_tf32", "delta_bf16", "delta_f32", "delta_tf32", "encode_bf16", "encode_tf32",
+}
 
 // PTX is the module of a kernel, as text.
 func PTX(name string) ([]byte, error) {
