@@ -182,11 +182,12 @@ func (m *million) ask() {
 	random := rand.New(rand.NewPCG(1, 1))
 	for _, class := range []struct {
 		name string
+		most int // words that are asked for
 		has  func(i int) bool
 	}{
-		{"one latent", func(i int) bool { return i%8 > 0 }},
-		{"8 latents", func(i int) bool { return i%16 == 8 }},
-		{"256 latents", func(i int) bool { return i%16 == 0 }},
+		{"one latent", 2000, func(i int) bool { return i%8 > 0 }},
+		{"8 latents", 2000, func(i int) bool { return i%16 == 8 }},
+		{"256 latents", 60, func(i int) bool { return i%16 == 0 }},
 	} {
 		var texts []string
 		for i := range largeLatents {
@@ -195,7 +196,7 @@ func (m *million) ask() {
 			}
 		}
 		random.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
-		m.times("concept of "+class.name, min(len(texts), 1000), func(i int) { m.rowsOf(texts[i], nil) })
+		m.times("concept of "+class.name, min(len(texts), class.most), func(i int) { m.rowsOf(texts[i], nil) })
 	}
 	m.times("near text of a word", 500, func(i int) { m.rowsOf(fmt.Sprintf(`near text "text%04d" top 10`, i), nil) })
 	for _, kind := range []string{"picture", "text"} {
