@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/saedb/saedb/internal/cudadrv/fake"
+	"github.com/saedb/saedb/sae/cuda"
 )
 
 // TestTrainOnFakeGPU goes the whole way of a machine with a GPU, on the driver that runs kernels on the processor.
@@ -28,7 +29,7 @@ func TestTrainOnFakeGPU(t *testing.T) {
 	t.Setenv(cudaEnv, path)
 
 	stdout, _, _ := call(t, "doctor", "--format", "jsonl")
-	if !strings.Contains(stdout, "Fake Device, 1.0 of 1.0 GiB free, compute capability 8.0, driver of CUDA 12.4; passes the self-test") {
+	if !strings.Contains(stdout, "Fake Device, 1.0 of 1.0 GiB free, compute capability 8.0, driver of CUDA 12.4; passes the self-test; "+cuda.Proof()) {
 		t.Errorf("doctor says %s", stdout)
 	}
 	x, _ := writeVectors(t, "x.npy", 40, 8, 1)
