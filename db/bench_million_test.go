@@ -118,7 +118,6 @@ func (m *million) make() {
 	})
 	m.step("compact", func() error { _, _, err := d.Compact(ctx); return err })
 	m.step("files of rows", func() error { return d.Derive(ctx) })
-	m.step("graph", func() error { return d.DeriveGraph(ctx) })
 	m.step("close", d.Close)
 }
 
@@ -179,14 +178,16 @@ func groupsOfAllSizes(m int) *concept.Names {
 func (m *million) ask() {
 	m.step("open", func() (err error) { m.d, err = db.Open(ctx, m.dir, nil); return err })
 	defer func() { m.step("close", m.d.Close) }()
+	m.step("graph", func() error { return m.d.DeriveGraph(ctx) }) // or its bridges, or nothing, where the database was there before
 	random := rand.New(rand.NewPCG(1, 1))
 	for _, class := range []struct {
 		name string
+		most int // words that are asked for
 		has  func(i int) bool
 	}{
-		{"one latent", func(i int) bool { return i%8 > 0 }},
-		{"8 latents", func(i int) bool { return i%16 == 8 }},
-		{"256 latents", func(i int) bool { return i%16 == 0 }},
+		{"one latent", 2000, func(i int) bool { return i%8 > 0 }},
+		{"8 latents", 2000, func(i int) bool { return i%16 == 8 }},
+		{"256 latents", 60, func(i int) bool { return i%16 == 0 }},
 	} {
 		var texts []string
 		for i := range largeLatents {
@@ -195,7 +196,7 @@ func (m *million) ask() {
 			}
 		}
 		random.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
-		m.times("concept of "+class.name, min(len(texts), 1000), func(i int) { m.rowsOf(texts[i], nil) })
+		m.times("concept of "+class.name, min(len(texts), class.most), func(i int) { m.rowsOf(texts[i], nil) })
 	}
 	m.times("near text of a word", 500, func(i int) { m.rowsOf(fmt.Sprintf(`near text "text%04d" top 10`, i), nil) })
 	for _, kind := range []string{"picture", "text"} {

@@ -157,8 +157,6 @@ def measure(args, active, folder):
     if active >= 128:
         for effort in args.efforts.split(","):
             peers["saedb cut " + effort] = ours("--mode", "cut", "--effort", effort)
-    if args.terms:
-        peers["saedb terms"] = ours("--mode", "terms")
     times, judged = {name: [] for name in peers}, {}
     for peer in peers.values():
         peer.run()  # does not count: it waits for the build
@@ -194,7 +192,6 @@ def main():
     p.add_argument("--queries", type=int, default=500)
     p.add_argument("--slow", type=int, default=100, help="queries of more than 128 latents")
     p.add_argument("--efforts", default="0", help="rows that saedb's cut mode scores; 0 is its default")
-    p.add_argument("--terms", action="store_true", help="measure saedb's slow twin too")
     args = p.parse_args()
     for active in map(int, args.codes.split(",")):
         with tempfile.TemporaryDirectory() as folder:

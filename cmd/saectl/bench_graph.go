@@ -110,7 +110,12 @@ func (b *benchDense) openGraph(g *graphIndex, base *npy.Matrix) (*opening, error
 		} else if o.Best = min(o.Best, took); i == 1 || took+verify < o.Warm {
 			o.Warm = took + verify
 		}
-		g.Index = x
+		if i < b.passes {
+			err = side.Close()
+		}
+		if g.Index = x; err != nil {
+			return nil, err
+		}
 	}
 	return &o, nil
 }

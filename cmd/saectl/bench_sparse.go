@@ -37,9 +37,8 @@ cosine. Recall is against --truth, an .npy of row numbers, nearest first; withou
 it, against a plain look at every row.
 
 Modes: exact misses nothing. cut reads the postings of some of a query's latents and
-scores --effort rows exactly, those of the largest sums (0: the default); it is
-meant for queries of 128 latents and more. terms is the slow twin of exact: one
-latent after the other, all postings, bounds in float32, as a database does it.
+scores --effort rows exactly, those of the largest sums (0: the default); queries
+of fewer than 128 latents are answered exactly all the same.
 
 --step waits for a line on stdin before each round of measurements, and ends with
 its input: another program can measure its own index in between.`,
@@ -55,7 +54,7 @@ its input: another program can measure its own index in between.`,
 	f.StringVar(&b.codes, "codes", "", "codes to search (SciPy CSR .npz)")
 	f.StringVar(&b.queries, "queries", "", "codes to search for (SciPy CSR .npz)")
 	f.StringVar(&b.truth, "truth", "", "row numbers of the true neighbours (.npy)")
-	f.StringVar(&b.mode, "mode", "exact", "how to search: exact, cut, terms")
+	f.StringVar(&b.mode, "mode", "exact", "how to search: exact, cut")
 	f.StringVar(&b.measure, "measure", "dot", "score: dot or cosine")
 	f.IntVar(&b.k, "k", 10, "rows to find")
 	f.IntVar(&b.passes, "passes", 5, "passes over the queries")
@@ -68,8 +67,8 @@ its input: another program can measure its own index in between.`,
 // check refuses what cannot be measured.
 func (b *benchSparse) check() error {
 	switch {
-	case b.mode != "exact" && b.mode != "cut" && b.mode != "terms":
-		return hint(fmt.Errorf("unknown mode %q", b.mode), "modes are exact, cut and terms")
+	case b.mode != "exact" && b.mode != "cut":
+		return hint(fmt.Errorf("unknown mode %q", b.mode), "modes are exact and cut")
 	case b.measure != "dot" && b.measure != "cosine":
 		return hint(fmt.Errorf("unknown measure %q", b.measure), "measures are dot and cosine")
 	case b.k < 1 || b.passes < 1:
@@ -150,11 +149,16 @@ func (b *benchSparse) read() (codes *npy.CSR, asked [][]index.Term, err error) {
 
 // searchOf is the search that was asked for.
 func (b *benchSparse) searchOf(ix *sparse.Index) func(context.Context, []index.Term) ([]index.Hit, error) {
+	search := ix.SumWith
+	if b.measure == "cosine" {
+		search = ix.CosineWith
+	}
+	effort := index.Exact
+	if b.mode == "cut" {
+		effort = index.Effort(b.effort)
+	}
 	return func(ctx context.Context, terms []index.Term) ([]index.Hit, error) {
-		if b.measure == "cosine" {
-			return ix.Cosine(ctx, terms, b.k, nil)
-		}
-		return ix.Sum(ctx, terms, b.k, nil)
+		return search(ctx, terms, b.k, nil, effort)
 	}
 }
 

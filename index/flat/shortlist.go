@@ -20,9 +20,10 @@ type shortlist struct {
 	rows    []candidate
 	least   float32 // upper bounds below this are of no interest
 
-	tops  []float32   // the k largest scores of rows by their halves, a heap as lows is
-	later []candidate // rows that their halves leave in doubt; upper is a bound by halves
-	seen  int         // rows that were looked at by halves
+	tops  []float32   // the k largest scores of rows by their halves or sevens, a heap as lows is
+	later []candidate // rows that these leave in doubt; upper is a bound by them
+	room  int         // how many may be in later before they are gone through
+	seen  int         // rows that were looked at by halves since later was empty
 	plain bool        // halves are not looked at any more
 
 	crowded bool // more than most rows are left: nothing is collected any more

@@ -134,12 +134,22 @@ func (x *Index) Cosine(ctx context.Context, terms []index.Term, k int, f index.F
 	return x.search(ctx, question{terms: terms, k: k, filter: f, cosine: true, effort: index.Exact})
 }
 
+// SumWith is Sum with an effort, and CosineWith is Cosine: see Breadth. An answer that is not exact has exact scores, and may miss rows.
+func (x *Index) SumWith(ctx context.Context, terms []index.Term, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
+	return x.search(ctx, question{terms: terms, k: k, filter: f, effort: e})
+}
+
+// CosineWith is Cosine with an effort; see SumWith.
+func (x *Index) CosineWith(ctx context.Context, terms []index.Term, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
+	return x.search(ctx, question{terms: terms, k: k, filter: f, cosine: true, effort: e})
+}
+
 // Bytes is the memory of the codes, and that of postings and what else is known of them.
 func (x *Index) Bytes() (codes, rest int64) {
 	x.lock()
 	defer x.mu.RUnlock()
 	p := x.old
-	codes = 8*int64(len(p.latents)) + 8*int64(len(p.start))
+	codes = 8*int64(len(p.entries)) + 8*int64(len(p.start))
 	for _, c := range x.fresh {
 		codes += 8 * int64(len(c.Latents))
 	}

@@ -19,24 +19,30 @@ import (
 type packed struct {
 	ords    []uint32
 	names   []uint32 // the latents that fire, ascending; elsewhere a latent is its place in names
-	start   []int    // of the code of a row in latents and acts; one more than rows
-	latents []uint32
-	acts    []float32
+	start   []int    // of the code of a row in entries; one more than rows
+	entries []entry
 	norms   []float32 // of rows, as Norm has them
 
 	lists   []list
-	blocks  int // of index.BlockRows rows
+	blocks  int // of blockRows rows
 	at      []int
 	rows    []uint16 // postings: lists[l] in block b is at[l*(blocks+1)+b:][:2] of these two
 	weights []byte
 
-	parts  [classes][]uint16 // lengths of rows within classes, rounded up, in units of unit
-	tops   [classes][]uint16 // the largest of each group
-	least  []float32         // the smallest norm of each group
-	longer float32           // than all norms, or as long
-	unit   float64
+	parts   [classes][]uint16 // lengths of rows within classes, rounded up, in units of unit
+	tops    [classes][]uint16 // the largest of each group, and zeros up to a whole group of groups
+	least   []float32         // the smallest norm of each group
+	longer  float32           // than all norms, or as long
+	shorter float32           // the same the other way
+	unit    float64
 
 	scans sync.Pool
+}
+
+// entry is one latent of a code, by its place, and its activation.
+type entry struct {
+	latent uint32
+	act    float32
 }
 
 // list is what is known of all postings of a latent.
@@ -44,6 +50,9 @@ type list struct {
 	step, max float32 // of its weights
 	class     int8    // the first that it is in; classes where it is in none
 }
+
+// blockRows is how many rows a block has: the sums of so many lie in the nearest cache.
+const blockRows = vec.CountRows
 
 // group is how many rows are looked at together.
 const group = vec.CountGroup
@@ -67,13 +76,12 @@ func pack(codes []index.Coded) *packed {
 		p.start = append(p.start, p.start[len(p.start)-1]+len(c.Code.Latents))
 	}
 	total := p.start[len(codes)]
-	p.latents, p.acts = make([]uint32, 0, total), make([]float32, 0, total)
+	p.entries = make([]entry, 0, total)
 	places := p.places()
 	for _, c := range codes {
-		for _, l := range c.Code.Latents {
-			p.latents = append(p.latents, places(l))
+		for i, l := range c.Code.Latents {
+			p.entries = append(p.entries, entry{places(l), c.Code.Acts[i]})
 		}
-		p.acts = append(p.acts, c.Code.Acts...)
 	}
 	p.layPostings()
 	p.measureParts()
@@ -102,18 +110,16 @@ func (p *packed) places() func(latent uint32) uint32 {
 	return func(latent uint32) uint32 { return byLatent[latent] }
 }
 
-// code returns the code of a row, by places.
-func (p *packed) code(row int) ([]uint32, []float32) {
+// code returns the code of a row.
+func (p *packed) code(row int) []entry {
 	lo, hi := p.start[row], p.start[row+1]
-	return p.latents[lo:hi:hi], p.acts[lo:hi:hi]
+	return p.entries[lo:hi:hi]
 }
 
-// codeOf returns the code of a row.
-func (p *packed) codeOf(row int) sae.Code {
-	places, acts := p.code(row)
-	c := sae.Code{Latents: make([]uint32, len(places)), Acts: slices.Clone(acts)}
-	for i, l := range places {
-		c.Latents[i] = p.names[l]
+// codeOf returns a copy of the code of a row.
+func (p *packed) codeOf(row int) (c sae.Code) {
+	for _, e := range p.code(row) {
+		c.Latents, c.Acts = append(c.Latents, p.names[e.latent]), append(c.Acts, e.act)
 	}
 	return c
 }
@@ -126,32 +132,29 @@ func (p *packed) find(ord uint32) (row int, there bool) {
 // layPostings sorts the entries of all codes by latent and block.
 func (p *packed) layPostings() {
 	n := len(p.ords)
-	p.blocks = (n + index.BlockRows - 1) / index.BlockRows
+	p.blocks = (n + blockRows - 1) / blockRows
 	p.lists = make([]list, len(p.names))
 	stride := p.blocks + 1
 	p.at = make([]int, len(p.names)*stride+1)
 	for row := range n {
-		latents, acts := p.code(row)
-		for i, l := range latents {
-			p.at[int(l)*stride+row/index.BlockRows+1]++
-			p.lists[l].max = max(p.lists[l].max, acts[i])
+		for _, e := range p.code(row) {
+			p.at[int(e.latent)*stride+row/blockRows+1]++
+			p.lists[e.latent].max = max(p.lists[e.latent].max, e.act)
 		}
 	}
 	for i := 1; i < len(p.at); i++ {
 		p.at[i] += p.at[i-1]
 	}
 	for l := range p.lists {
-		count := p.at[(l+1)*stride-1] - p.at[l*stride]
 		p.lists[l].step = vec.Step(p.lists[l].max)
-		p.lists[l].class = classOf(float64(count) / float64(n))
+		p.lists[l].class = classOf(float64(p.count(uint32(l))) / float64(n))
 	}
-	p.rows, p.weights = make([]uint16, len(p.latents)), make([]byte, len(p.latents))
+	p.rows, p.weights = make([]uint16, len(p.entries)), make([]byte, len(p.entries))
 	next := slices.Clone(p.at)
 	for row := range n {
-		latents, acts := p.code(row)
-		for i, l := range latents {
-			place := &next[int(l)*stride+row/index.BlockRows]
-			p.rows[*place], p.weights[*place] = uint16(row%index.BlockRows), vec.Weight(acts[i], p.lists[l].step)
+		for _, e := range p.code(row) {
+			place := &next[int(e.latent)*stride+row/blockRows]
+			p.rows[*place], p.weights[*place] = uint16(row%blockRows), vec.Weight(e.act, p.lists[e.latent].step)
 			*place++
 		}
 	}
@@ -171,18 +174,17 @@ func (p *packed) measureParts() {
 	n := len(p.ords)
 	groups := (n + group - 1) / group
 	for c := range p.parts {
-		p.parts[c], p.tops[c] = make([]uint16, groups*group), make([]uint16, groups)
+		p.parts[c], p.tops[c] = make([]uint16, groups*group), make([]uint16, (groups+group-1)/group*group)
 	}
-	p.least = make([]float32, groups)
+	p.least, p.shorter = make([]float32, groups), math.MaxFloat32
 	for g := range p.least {
 		p.least[g] = math.MaxFloat32
 	}
 	p.unit = float64(p.longer) * up / (math.MaxUint16 - 1)
 	for row := range n {
 		var squares [classes + 1]float64
-		latents, acts := p.code(row)
-		for i, l := range latents {
-			squares[p.lists[l].class] += float64(acts[i]) * float64(acts[i])
+		for _, e := range p.code(row) {
+			squares[p.lists[e.latent].class] += float64(e.act) * float64(e.act)
 		}
 		sum := 0.0
 		for c := range p.parts {
@@ -192,6 +194,7 @@ func (p *packed) measureParts() {
 			p.tops[c][row/group] = max(p.tops[c][row/group], part)
 		}
 		p.least[row/group] = min(p.least[row/group], p.norms[row])
+		p.shorter = min(p.shorter, p.norms[row])
 	}
 }
 
@@ -200,6 +203,23 @@ func (p *packed) postings(l uint32, block int) ([]uint16, []byte) {
 	i := int(l)*(p.blocks+1) + block
 	lo, hi := p.at[i], p.at[i+1]
 	return p.rows[lo:hi:hi], p.weights[lo:hi:hi]
+}
+
+// count is the number of postings of a latent.
+func (p *packed) count(l uint32) int {
+	i := int(l) * (p.blocks + 1)
+	return p.at[i+p.blocks] - p.at[i]
+}
+
+// seek returns the first place from one on whose name is not below latent.
+func (p *packed) seek(place int, latent uint32) int {
+	for end := min(place+16, len(p.names)); place < end; place++ { // it is near where the query has many terms
+		if p.names[place] >= latent {
+			return place
+		}
+	}
+	at, _ := slices.BinarySearch(p.names[place:], latent)
+	return place + at
 }
 
 // length is Norm of activations.

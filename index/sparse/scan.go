@@ -35,16 +35,28 @@ func (x *Index) search(ctx context.Context, q question) ([]index.Hit, error) {
 	}
 	x.lock()
 	defer x.mu.RUnlock()
-	best := index.NewBest(q.k)
+	rows := Breadth(len(q.terms), q.k, q.effort)
+	best, enough, err := x.ask(ctx, &q, rows)
+	if !enough && err == nil {
+		best, _, err = x.ask(ctx, &q, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return best.Hits(), nil
+}
+
+// ask looks at the codes of some rows, or of all that matter where rows is 0. enough is false where that was too few, since the terms of a cut are in few rows.
+func (x *Index) ask(ctx context.Context, q *question, rows int) (best *index.Best, enough bool, err error) {
+	best = index.NewBest(q.k)
 	for ord, code := range x.fresh {
 		if q.filter == nil || q.filter.Contains(ord) {
 			q.offer(best, ord, Score(q.terms, code), length(code.Acts))
 		}
 	}
-	if err := x.old.search(ctx, &q, best, x.gone); err != nil {
-		return nil, err
-	}
-	return best.Hits(), nil
+	scored, err := x.old.search(ctx, q, rows, best, x.gone)
+	_, full := best.Floor()
+	return best, rows == 0 || full && scored >= rows, err
 }
 
 // offer considers a row of which the sum is known.
@@ -66,12 +78,17 @@ func (q *question) offer(best *index.Best, ord uint32, sum, norm float32) {
 type scan struct {
 	p       *packed
 	q       *question
-	sums    []uint16 // of rows, in units
-	largest []uint16 // of groups
-	weights []float32
+	sums    []uint16           // of rows, in units
+	largest []uint16           // of groups
+	reach   []uint64           // a bit for each group that may reach the floor
+	one     [1]uint64          // and for each row of a group
+	weights []float32          // of the query, by place; 0 elsewhere
+	places  []uint32           // of the query's latents
 	asked   [classes + 1][]ask // the terms above zero, by the class of their latents
 	may     []uint64           // rows that may be answered, a bit each; nil: all
 	picked  []int              // rows
+	scored  []float32          // their sums
+	touched float32            // of no meaning
 	levels  [1 << (16 - levelBits)]int32
 
 	unit  float64 // of sums
@@ -90,18 +107,22 @@ type ask struct {
 func (p *packed) newScan(q *question) *scan {
 	s, _ := p.scans.Get().(*scan)
 	if s == nil {
-		s = &scan{p: p, sums: make([]uint16, p.blocks*index.BlockRows), largest: make([]uint16, len(p.least)), weights: make([]float32, len(p.names))}
+		s = &scan{p: p, sums: make([]uint16, p.blocks*blockRows), largest: make([]uint16, len(p.tops[0])), reach: make([]uint64, len(p.tops[0])/group), weights: make([]float32, len(p.names))}
 	}
 	s.q, s.may = q, nil
 	for c := range s.asked {
 		s.asked[c] = s.asked[c][:0]
 	}
+	s.places = s.places[:0]
 	i := 0
 	for _, t := range q.terms {
-		at, there := slices.BinarySearch(p.names[i:], t.Latent)
-		if i += at; !there {
+		if i = p.seek(i, t.Latent); i == len(p.names) {
+			break
+		}
+		if p.names[i] != t.Latent {
 			continue
 		}
+		s.places = append(s.places, uint32(i))
 		s.weights[i] = t.W
 		if t.W > 0 {
 			c := p.lists[i].class
@@ -113,20 +134,16 @@ func (p *packed) newScan(q *question) *scan {
 
 // end gives the scratch back, empty.
 func (s *scan) end() {
-	clear(s.sums)
-	i := 0
-	for _, t := range s.q.terms {
-		at, there := slices.BinarySearch(s.p.names[i:], t.Latent)
-		if i += at; there {
-			s.weights[i] = 0
-		}
+	clear(s.sums[:len(s.p.least)*group])
+	for _, place := range s.places {
+		s.weights[place] = 0
 	}
 	s.q = nil
 	s.p.scans.Put(s)
 }
 
-// search offers the rows that may be among the best.
-func (p *packed) search(ctx context.Context, q *question, best *index.Best, gone map[int]struct{}) error {
+// search offers the rows that may be among the best, and returns how many it scored for a cut.
+func (p *packed) search(ctx context.Context, q *question, rows int, best *index.Best, gone map[int]struct{}) (scored int, err error) {
 	s := p.newScan(q)
 	defer s.end()
 	few := q.filter != nil && q.filter.GetCardinality() < uint64(len(p.ords)/selectivePart)
@@ -134,9 +151,13 @@ func (p *packed) search(ctx context.Context, q *question, best *index.Best, gone
 		s.permit(gone)
 	}
 	if few || !s.measure() {
-		return s.every(ctx, best)
+		return rows, s.every(ctx, best)
 	}
-	return s.exact(ctx, best)
+	if rows > 0 {
+		err := s.cut(ctx, best, rows)
+		return len(s.picked), err
+	}
+	return 0, s.exact(ctx, best)
 }
 
 // selectivePart is the part of all rows up to which those that a filter lets through are scored one by one.
@@ -197,17 +218,65 @@ func (s *scan) mayIn(g int) uint64 {
 
 // offer scores a row from its code.
 func (s *scan) offer(best *index.Best, row int) {
-	s.q.offer(best, s.p.ords[row], s.score(row), s.p.norms[row])
+	s.offerSum(best, row, s.score(row))
+}
+
+// offerSum is offer where the sum is known.
+func (s *scan) offerSum(best *index.Best, row int, sum float32) {
+	norm := float32(1)
+	if s.q.cosine {
+		norm = s.p.norms[row]
+	}
+	s.q.offer(best, s.p.ords[row], sum, norm)
+}
+
+// offerPicked scores the rows that were picked.
+func (s *scan) offerPicked(best *index.Best) {
+	s.scorePicked()
+	for i, row := range s.picked {
+		s.offerSum(best, row, s.scored[i])
+	}
+}
+
+// scorePicked sets scored to the sums of the rows that were picked. Each is added up in order, and waits for itself; so four are added up at a time.
+func (s *scan) scorePicked() {
+	s.touch()
+	s.scored = s.scored[:0]
+	i := 0
+	for ; i+4 <= len(s.picked); i += 4 {
+		sums := s.scoreFour([4]int(s.picked[i:]))
+		s.scored = append(s.scored, sums[:]...)
+	}
+	for _, row := range s.picked[i:] {
+		s.scored = append(s.scored, s.score(row))
+	}
+}
+
+// scoreFour is score of four rows.
+func (s *scan) scoreFour(rows [4]int) [4]float32 {
+	c0, c1, c2, c3 := s.p.code(rows[0]), s.p.code(rows[1]), s.p.code(rows[2]), s.p.code(rows[3])
+	n := min(len(c0), len(c1), len(c2), len(c3))
+	weights := s.weights
+	var s0, s1, s2, s3 float32
+	for i, e := range c0[:n] {
+		s0 += float32(weights[e.latent] * e.act)
+		s1 += float32(weights[c1[i].latent] * c1[i].act)
+		s2 += float32(weights[c2[i].latent] * c2[i].act)
+		s3 += float32(weights[c3[i].latent] * c3[i].act)
+	}
+	return [4]float32{s.add(s0, c0[n:]), s.add(s1, c1[n:]), s.add(s2, c2[n:]), s.add(s3, c3[n:])}
 }
 
 // score is Score: where the query has no weight, zero is added, which changes nothing.
 func (s *scan) score(row int) float32 {
-	latents, acts := s.p.code(row)
-	acts = acts[:len(latents)]
+	return s.add(0, s.p.code(row))
+}
+
+// add goes on with a sum.
+func (s *scan) add(sum float32, code []entry) float32 {
 	weights := s.weights
-	var sum float32
-	for i, l := range latents {
-		sum += float32(weights[l] * acts[i])
+	for _, e := range code {
+		sum += float32(weights[e.latent] * e.act)
 	}
 	return sum
 }
@@ -240,14 +309,14 @@ func (s *scan) measure() bool {
 
 // read adds the postings of some terms to the sums.
 func (s *scan) read(ctx context.Context, asked []ask) error {
-	for b := range s.p.blocks {
+	for _, a := range asked {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		sums := (*[index.BlockRows]uint16)(s.sums[b*index.BlockRows:])
-		for _, a := range asked {
+		m := s.times(a)
+		for b := range s.p.blocks {
 			rows, weights := s.p.postings(a.latent, b)
-			vec.AddCounts(sums, rows, weights, s.times(a))
+			vec.AddCounts((*[blockRows]uint16)(s.sums[b*blockRows:]), rows, weights, m)
 		}
 	}
 	return nil
@@ -261,7 +330,7 @@ func (s *scan) times(a ask) uint32 {
 // unread is the part of the query's square that may be left unread at first, and unreadMany that of classes with more postings than there are rows: to look
 // again costs less than to read such a class.
 const (
-	unread     = .35
+	unread     = .22
 	unreadMany = .65
 )
 
@@ -278,9 +347,8 @@ func (s *scan) leave() {
 
 // postings is how many the terms have whose latents are in a class and in none before.
 func (s *scan) postings(class int) (n int) {
-	stride := s.p.blocks + 1
 	for _, a := range s.asked[class] {
-		n += s.p.at[int(a.latent+1)*stride-1] - s.p.at[int(a.latent)*stride]
+		n += s.p.count(a.latent)
 	}
 	return n
 }
@@ -315,10 +383,14 @@ func (s *scan) exact(ctx context.Context, best *index.Best) error {
 			return err
 		}
 	}
+	floor := float32(0)
 	for {
 		if s.weigh() {
 			s.survey()
-			if floor := s.floor(); s.class < 0 || floor > 0 {
+			if floor == 0 || s.class < classes-1 && s.postings(s.class+1) > len(s.p.ords) {
+				floor = max(floor, s.floor())
+			}
+			if s.class < 0 || floor > 0 {
 				s.reaching(floor)
 				if s.class < 0 || s.cheap() {
 					break
@@ -330,9 +402,7 @@ func (s *scan) exact(ctx context.Context, best *index.Best) error {
 		}
 		s.class--
 	}
-	for _, row := range s.picked {
-		s.offer(best, row)
-	}
+	s.offerPicked(best)
 	return ctx.Err()
 }
 
@@ -341,7 +411,7 @@ const fetch = 100
 
 // cheap reports whether the rows that were picked are scored in less time than the next class is read in.
 func (s *scan) cheap() bool {
-	return len(s.picked)*(fetch+2*len(s.p.latents)/len(s.p.ords)) <= s.postings(s.class)
+	return len(s.picked)*(fetch+2*len(s.p.entries)/len(s.p.ords)) <= s.postings(s.class)
 }
 
 // survey finds the largest sum of each group, of rows that may be answered.
@@ -355,16 +425,16 @@ func (s *scan) survey() {
 			}
 		}
 	}
-	vec.LargestCounts(s.largest, s.sums)
+	vec.LargestCounts(s.largest[:len(s.p.least)], s.sums)
 }
 
 // levelBits is how many bits of sums are left out where they are counted by size.
-const levelBits = 4
+const levelBits = 6
 
 // level returns a sum, above zero, that n rows reach, and few more; 1 where fewer do.
 func (s *scan) level(n int) uint16 {
 	clear(s.levels[:])
-	sums := s.largest
+	sums := s.largest[:len(s.p.least)]
 	if 4*n > len(sums) {
 		sums = s.sums
 	}
@@ -382,7 +452,7 @@ func (s *scan) level(n int) uint16 {
 // pick sets the rows whose sums reach a level.
 func (s *scan) pick(level uint16) {
 	s.picked = s.picked[:0]
-	for g, largest := range s.largest {
+	for g, largest := range s.largest[:len(s.p.least)] {
 		if largest >= level {
 			for i, sum := range s.sums[g*group : (g+1)*group] {
 				if sum >= level {
@@ -396,9 +466,10 @@ func (s *scan) pick(level uint16) {
 // floor returns a score that k rows have at least, 0 where there are fewer.
 func (s *scan) floor() float32 {
 	s.pick(s.level(s.q.k))
+	s.scorePicked()
 	floor := index.NewFloor(s.q.k)
-	for _, row := range s.picked {
-		if sum := s.score(row); sum > 0 {
+	for i, row := range s.picked {
+		if sum := s.scored[i]; sum > 0 {
 			if s.q.cosine {
 				sum = cosine(sum, s.q.length, s.p.norms[row])
 			}
@@ -406,6 +477,17 @@ func (s *scan) floor() float32 {
 		}
 	}
 	return max(0, float32(floor.Least()))
+}
+
+// touch reads a little of the codes of the rows that were picked. What is not in a cache comes for many at a time, while one that is added up would be waited for.
+func (s *scan) touch() {
+	const line = 64 / 8 // entries
+	for _, row := range s.picked {
+		code := s.p.code(row)
+		for i := 0; i < len(code) && i < 8*line; i += line {
+			s.touched += code[i].act
+		}
+	}
 }
 
 // need is the sum that a row of some size must reach for a score of floor: its norm where the cosine is asked for.
@@ -423,25 +505,33 @@ func (s *scan) need(floor, size float32) uint16 {
 	return uint16(min(sum-1, math.MaxUint16)) // what rest adds was rounded down
 }
 
-// reaching picks the rows whose bound may reach a floor.
+// reaching picks the rows whose bound may reach a floor: first the groups that may have one, then their rows.
 func (s *scan) reaching(floor float32) {
 	parts, tops := s.p.parts[max(s.class, 0)], s.p.tops[max(s.class, 0)]
 	s.picked = s.picked[:0]
-	need := s.need(floor, 1)
-	for g, largest := range s.largest {
-		if s.q.cosine {
-			need = s.need(floor, s.p.least[g])
-		}
-		if uint32(largest)+uint32(tops[g])*uint32(s.rest)>>16 < uint32(need) {
-			continue
-		}
-		at := g * group
-		reach := vec.ReachCounts((*[group]uint16)(s.sums[at:]), (*[group]uint16)(parts[at:]), s.rest, need) & s.mayIn(g)
-		for ; reach != 0; reach &= reach - 1 {
-			row := at + bits.TrailingZeros64(reach)
-			if !s.q.cosine || uint32(s.sums[row])+uint32(parts[row])*uint32(s.rest)>>16 >= uint32(s.need(floor, s.p.norms[row])) {
-				s.picked = append(s.picked, row)
+	need := s.need(floor, s.p.shorter)
+	vec.ReachCounts(s.reach, s.largest, tops, s.rest, need)
+	for i, groups := range s.reach {
+		for ; groups != 0; groups &= groups - 1 {
+			g := i*group + bits.TrailingZeros64(groups)
+			if g >= len(s.p.least) {
+				break
+			}
+			if s.q.cosine {
+				need = s.need(floor, s.p.least[g])
+			}
+			vec.ReachCounts(s.one[:], s.sums[g*group:], parts[g*group:], s.rest, need)
+			for reach := s.one[0] & s.mayIn(g); reach != 0; reach &= reach - 1 {
+				row := g*group + bits.TrailingZeros64(reach)
+				if !s.q.cosine || s.bound(row, parts) >= uint32(s.need(floor, s.p.norms[row])) {
+					s.picked = append(s.picked, row)
+				}
 			}
 		}
 	}
+}
+
+// bound is what a row's sum may be at most.
+func (s *scan) bound(row int, parts []uint16) uint32 {
+	return uint32(s.sums[row]) + uint32(parts[row])*uint32(s.rest)>>16
 }

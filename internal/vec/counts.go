@@ -1,6 +1,6 @@
 package vec
 
-// CountRows is how many sums one call of AddCounts may reach: rows are 15 bits.
+// CountRows is how many sums one call of AddCounts may reach.
 const CountRows = 1 << 15
 
 // AddCounts adds to the sums of some rows their weights times m, in steps of 2^16 and rounded up: (weight·m + 2^16-1) / 2^16. Each row is below
@@ -32,25 +32,26 @@ func largestCountsGo(dst, sums []uint16) {
 	}
 }
 
-// ReachCounts returns a bit for each of a group of sums that reaches least once parts·m/2^16, rounded down, is added to it.
-func ReachCounts(sums, parts *[CountGroup]uint16, m, least uint16) uint64 {
-	return kernel.reachCounts(sums, parts, m, least)
+// ReachCounts sets for each group of sums a bit for each sum that reaches least once parts·m/2^16, rounded down, is added to it. sums and parts are
+// len(reach) groups.
+func ReachCounts(reach []uint64, sums, parts []uint16, m, least uint16) {
+	kernel.reachCounts(reach, sums[:len(reach)*CountGroup], parts[:len(reach)*CountGroup], m, least)
 }
 
-func reachCountsGo(sums, parts *[CountGroup]uint16, m, least uint16) (reach uint64) {
+func reachCountsGo(reach []uint64, sums, parts []uint16, m, least uint16) {
+	clear(reach)
 	for i, s := range sums {
 		if uint32(s)+uint32(parts[i])*uint32(m)>>16 >= uint32(least) {
-			reach |= 1 << i
+			reach[i/CountGroup] |= 1 << (i % CountGroup)
 		}
 	}
-	return reach
 }
 
 // countKernels are for sums of weights.
 type countKernels struct {
 	addCounts     func(sums *[CountRows]uint16, rows []uint16, weights []byte, m uint32)
 	largestCounts func(dst, sums []uint16)
-	reachCounts   func(sums, parts *[CountGroup]uint16, m, least uint16) uint64
+	reachCounts   func(reach []uint64, sums, parts []uint16, m, least uint16)
 }
 
 var countsGo = countKernels{addCountsGo, largestCountsGo, reachCountsGo}

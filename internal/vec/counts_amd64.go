@@ -14,7 +14,7 @@ func addCountsAsm(sums *uint16, rows *uint16, weights *byte, m uint32, n int)
 //go:noescape
 func largestCountsAsm(dst *uint16, sums *uint16, n int)
 
-// A bit for each of 64 sums that reach least; see gen/counts.
+// For each of n groups of 64 sums, a bit for each that reaches least; see gen/counts.
 //
 //go:noescape
-func reachCountsAsm(sums *uint16, parts *uint16, m uint64, least uint64) uint64
+func reachCountsAsm(reach *uint64, sums *uint16, parts *uint16, n int, m uint64, least uint64)

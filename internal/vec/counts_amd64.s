@@ -71,42 +71,51 @@ group:
 	VZEROUPPER
 	RET
 
-// func reachCountsAsm(sums *uint16, parts *uint16, m uint64, least uint64) uint64
+// func reachCountsAsm(reach *uint64, sums *uint16, parts *uint16, n int, m uint64, least uint64)
 // Requires: AVX, AVX2
-TEXT ·reachCountsAsm(SB), NOSPLIT, $0-40
-	MOVQ         sums+0(FP), AX
-	MOVQ         parts+8(FP), CX
-	MOVQ         m+16(FP), DX
-	VMOVD        DX, X0
+TEXT ·reachCountsAsm(SB), NOSPLIT, $0-48
+	MOVQ         reach+0(FP), AX
+	MOVQ         sums+8(FP), CX
+	MOVQ         parts+16(FP), DX
+	MOVQ         m+32(FP), BX
+	VMOVD        BX, X0
 	VPBROADCASTW X0, Y0
-	MOVQ         least+24(FP), DX
-	VMOVD        DX, X1
+	MOVQ         least+40(FP), BX
+	VMOVD        BX, X1
 	VPBROADCASTW X1, Y1
 	VPXOR        Y2, Y2, Y2
-	VPMULHUW     (CX), Y0, Y3
-	VPADDUSW     (AX), Y3, Y3
-	VPSUBUSW     Y3, Y1, Y3
-	VPCMPEQW     Y2, Y3, Y3
-	VPMULHUW     32(CX), Y0, Y4
-	VPADDUSW     32(AX), Y4, Y4
-	VPSUBUSW     Y4, Y1, Y4
-	VPCMPEQW     Y2, Y4, Y4
-	VPMULHUW     64(CX), Y0, Y5
-	VPADDUSW     64(AX), Y5, Y5
-	VPSUBUSW     Y5, Y1, Y5
-	VPCMPEQW     Y2, Y5, Y5
-	VPMULHUW     96(CX), Y0, Y0
-	VPADDUSW     96(AX), Y0, Y0
-	VPSUBUSW     Y0, Y1, Y0
-	VPCMPEQW     Y2, Y0, Y0
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VPMOVMSKB    Y3, AX
-	VPACKSSWB    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VPMOVMSKB    Y5, CX
-	SHLQ         $0x20, CX
-	ORQ          CX, AX
+	MOVQ         n+24(FP), BX
+
+sixtyfour:
+	VPMULHUW  (DX), Y0, Y3
+	VPADDUSW  (CX), Y3, Y3
+	VPSUBUSW  Y3, Y1, Y3
+	VPCMPEQW  Y2, Y3, Y3
+	VPMULHUW  32(DX), Y0, Y4
+	VPADDUSW  32(CX), Y4, Y4
+	VPSUBUSW  Y4, Y1, Y4
+	VPCMPEQW  Y2, Y4, Y4
+	VPMULHUW  64(DX), Y0, Y5
+	VPADDUSW  64(CX), Y5, Y5
+	VPSUBUSW  Y5, Y1, Y5
+	VPCMPEQW  Y2, Y5, Y5
+	VPMULHUW  96(DX), Y0, Y6
+	VPADDUSW  96(CX), Y6, Y6
+	VPSUBUSW  Y6, Y1, Y6
+	VPCMPEQW  Y2, Y6, Y6
+	VPACKSSWB Y4, Y3, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VPMOVMSKB Y3, SI
+	VPACKSSWB Y6, Y5, Y5
+	VPERMQ    $0xd8, Y5, Y5
+	VPMOVMSKB Y5, DI
+	SHLQ      $0x20, DI
+	ORQ       DI, SI
+	MOVQ      SI, (AX)
+	ADDQ      $0x08, AX
+	ADDQ      $0x80, CX
+	ADDQ      $0x80, DX
+	DECQ      BX
+	JNE       sixtyfour
 	VZEROUPPER
-	MOVQ         AX, ret+32(FP)
 	RET

@@ -16,6 +16,8 @@ func largestCountsWide(dst, sums []uint16) {
 	}
 }
 
-func reachCountsWide(sums, parts *[CountGroup]uint16, m, least uint16) uint64 {
-	return reachCountsAsm(&sums[0], &parts[0], uint64(m), uint64(least))
+func reachCountsWide(reach []uint64, sums, parts []uint16, m, least uint16) {
+	if len(reach) > 0 {
+		reachCountsAsm(&reach[0], &sums[0], &parts[0], len(reach), uint64(m), uint64(least))
+	}
 }

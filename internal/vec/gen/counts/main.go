@@ -82,9 +82,10 @@ func largest() {
 // reach writes a function that compares 64 words of 16 bits, to each of which a part is added, with a number. What does not fit 16 bits is taken for the
 // largest number that does.
 func reach() {
-	TEXT("reachCountsAsm", NOSPLIT, "func(sums, parts *uint16, m, least uint64) uint64")
+	TEXT("reachCountsAsm", NOSPLIT, "func(reach *uint64, sums, parts *uint16, n int, m, least uint64)")
 	Pragma("noescape")
-	Doc("A bit for each of 64 sums that reach least; see gen/counts.")
+	Doc("For each of n groups of 64 sums, a bit for each that reaches least; see gen/counts.")
+	out := Load(Param("reach"), GP64())
 	sums := Load(Param("sums"), GP64())
 	parts := Load(Param("parts"), GP64())
 	times, least, zero := YMM(), YMM(), YMM()
@@ -97,6 +98,8 @@ func reach() {
 	VMOVD(l.As32(), least.AsX())
 	VPBROADCASTW(least.AsX(), least)
 	VPXOR(zero, zero, zero)
+	n := Load(Param("n"), GP64())
+	Label("sixtyfour")
 	var words [4]reg.VecVirtual
 	for i := range words {
 		words[i] = YMM()
@@ -114,7 +117,12 @@ func reach() {
 	}
 	SHLQ(Imm(32), bits[1])
 	ORQ(bits[1], bits[0])
+	MOVQ(bits[0], Mem{Base: out})
+	ADDQ(Imm(8), out)
+	ADDQ(Imm(128), sums)
+	ADDQ(Imm(128), parts)
+	DECQ(n)
+	JNE(LabelRef("sixtyfour"))
 	VZEROUPPER()
-	Store(bits[0], ReturnIndex(0))
 	RET()
 }
