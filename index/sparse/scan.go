@@ -406,12 +406,16 @@ func (s *scan) exact(ctx context.Context, best *index.Best) error {
 	return ctx.Err()
 }
 
-// fetch is how many postings can be read while the code of a row is fetched.
-const fetch = 100
+// fetch is how many postings can be read while the code of a row is fetched, and looks how many rows are looked at again in the time of one.
+const (
+	fetch = 40
+	looks = 12
+)
 
-// cheap reports whether the rows that were picked are scored in less time than the next class is read in.
+// cheap reports whether the rows that were picked are scored in less time than the next class is read in, and all rows looked at again.
 func (s *scan) cheap() bool {
-	return len(s.picked)*(fetch+2*len(s.p.entries)/len(s.p.ords)) <= s.postings(s.class)
+	n := len(s.p.ords)
+	return len(s.picked)*(fetch+len(s.p.entries)/n) <= s.postings(s.class)+n/looks
 }
 
 // survey finds the largest sum of each group, of rows that may be answered.
