@@ -18,7 +18,8 @@ import (
 // The file of a graph, whose bytes index/hnsw/FORMAT.md shows, lets a search find nearly all of the nearest rows along links. It stands for
 // the rows of a commit, its stamp, and reads the rows themselves in the file of rows in use, which may be younger: rows that were touched
 // since the graph's stamp are searched exactly, beside it. So it may lag behind; once an eighth of the rows are beside it, it is brought
-// up to date, and that is all that is ever built again. Like every derived file it may be deleted, damaged or out of date.
+// up to date, and that is all that is ever built again. One that was made before there was a vocabulary gets its bridges once there is one. Like
+// every derived file it may be deleted, damaged or out of date.
 
 const (
 	graphPrefix = "graph-"
@@ -180,6 +181,11 @@ func (s *Snapshot) wantsGraph(ctx context.Context, f *rowsFile) (bool, error) {
 	if g == nil {
 		return true, nil
 	}
+	if !g.index.Bridged() {
+		if has, err := s.hasSamples(ctx); has || err != nil {
+			return has, err
+		}
+	}
 	b, err := s.beside(ctx, f, g)
 	return err == nil && int(b.rest.GetCardinality())*graphLag > int(f.Rows), err
 }
@@ -241,7 +247,11 @@ func (d *DB) buildGraph(ctx context.Context, threads int) error {
 	}); err != nil {
 		return err
 	}
-	if old != nil && (old.stamp == f.Stamp || b.rest.IsEmpty() && b.among == nil) {
+	samples, err := s.samples(ctx)
+	if err != nil {
+		return err
+	}
+	if old != nil && (old.stamp == f.Stamp || b.rest.IsEmpty() && b.among == nil) && (old.index.Bridged() || len(samples) == 0) {
 		return nil
 	}
 	opts := hnsw.Options{Rows: f.rowCopy, Threads: threads, Exact: min(d.opts.GraphFrom, 1024)} // few rows where tests ask for it
@@ -250,11 +260,7 @@ func (d *DB) buildGraph(ctx context.Context, threads int) error {
 		return err
 	}
 	defer done()
-	samples, err := s.samples(ctx)
-	if err == nil {
-		err = x.Bridge(ctx, samples)
-	}
-	if err == nil {
+	if err = x.Bridge(ctx, samples); err == nil {
 		err = d.store.WriteSide(graphName(f.Stamp), func(w io.Writer) error { return x.Write(w, hnsw.Stamp{Commit: f.Stamp, Space: f.Space}) })
 	}
 	if err != nil {
@@ -286,6 +292,9 @@ func (d *DB) grown(ctx context.Context, f *rowsFile, old *graphFile, b beside, o
 	if x == nil {
 		x, put = hnsw.New(int(f.Dim), opts), f.set()
 	}
+	if put.IsEmpty() {
+		return x, done, nil // as it is, in its file
+	}
 	it := put.Iterator()
 	err = x.PutAll(ctx, int(put.GetCardinality()), func(int) (uint32, []float32, error) {
 		ord := it.Next()
@@ -298,10 +307,19 @@ func (d *DB) grown(ctx context.Context, f *rowsFile, old *graphFile, b beside, o
 	return x, done, err
 }
 
+// hasSamples reports whether there is a vocabulary with vectors of the rows' space.
+func (s *Snapshot) hasSamples(ctx context.Context) (bool, error) {
+	b, err := s.vocab(ctx)
+	return err == nil && b.vocab != nil && b.vocab.Vectors != nil && b.vocab.D == s.Dim(), err
+}
+
 // samples returns word vectors of the vocabulary, evenly spread, that a graph is prepared for.
 func (s *Snapshot) samples(ctx context.Context) (samples [][]float32, err error) {
+	if has, err := s.hasSamples(ctx); !has {
+		return nil, err
+	}
 	b, err := s.vocab(ctx)
-	if err != nil || b.vocab == nil || b.vocab.Vectors == nil || b.vocab.D != s.Dim() {
+	if err != nil {
 		return nil, err
 	}
 	n := len(b.vocab.Words)
@@ -333,7 +351,10 @@ func (d *DB) useGraph(stamp uint64) error {
 	f.mu.Lock()
 	err = old.side.Close()
 	f.mu.Unlock()
-	if err = errors.Join(err, d.store.RemoveSide(graphName(old.stamp))); err != nil {
+	if old.stamp != stamp { // or the new file has the old one's name
+		err = errors.Join(err, d.store.RemoveSide(graphName(old.stamp)))
+	}
+	if err != nil {
 		d.opts.Logger.Warn("derived file stays", "file", graphName(old.stamp), "cause", err)
 	}
 	return nil

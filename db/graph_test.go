@@ -3,6 +3,8 @@ package db_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,8 +15,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/saedb/saedb/db"
+	"github.com/saedb/saedb/internal/bench"
 	"github.com/saedb/saedb/internal/dbtest"
+	"github.com/saedb/saedb/internal/npy"
+	"github.com/saedb/saedb/internal/vec"
 	"github.com/saedb/saedb/query"
+	"github.com/saedb/saedb/sae/concept"
 )
 
 // openGraphed opens a database that has a graph from a few hundred items on.
@@ -330,4 +336,106 @@ func TestSearchMakesTheGraph(t *testing.T) {
 	dbtest.Must(t, d.Close())
 	d = openGraphed(t, fs)
 	expect("opened again", text, "a walk over 5000 rows")
+}
+
+// textsOf counts the hits of texts along the graph that an exact search has too.
+func textsOf(t *testing.T, d *db.DB, texts [][]float32, tail string) float64 {
+	t.Helper()
+	ids := func(q []float32, tail string) (ids []string) {
+		for row, err := range d.Query(ctx, "near vector $q in dense top 10"+tail, query.Params{"q": q}) {
+			dbtest.Must(t, err)
+			ids = append(ids, row.ID)
+		}
+		return ids
+	}
+	found, all := 0, 0
+	for _, q := range texts {
+		got := ids(q, tail)
+		for _, id := range ids(q, " exact") {
+			if all++; slices.Contains(got, id) {
+				found++
+			}
+		}
+	}
+	return float64(found) / float64(all)
+}
+
+// bridgesHelp makes a graph without a vocabulary, then with one, and demands that texts are found better along it, and well with the default effort.
+func bridgesHelp(t *testing.T, rows, words, texts [][]float32) {
+	t.Helper()
+	o := dbtest.Options(vfs.NewMem())
+	o.GraphFrom = 1000
+	d, err := db.Open(ctx, dbtest.Dir, o)
+	dbtest.Must(t, err)
+	defer d.Close()
+	_, err = d.Ingest(ctx, func(yield func(db.Item, error) bool) {
+		for i, v := range rows {
+			if !yield(db.Item{ID: fmt.Sprintf("p%05d", i), Vec: v}, nil) {
+				return
+			}
+		}
+	})
+	dbtest.Must(t, err)
+	dbtest.Must(t, d.DeriveGraph(ctx))
+	before := textsOf(t, d, texts, " effort 48")
+	vocab := &concept.Vocab{D: len(rows[0])}
+	for i, v := range words {
+		vocab.Words, vocab.Vectors = append(vocab.Words, fmt.Sprintf("w%d", i)), append(vocab.Vectors, v...)
+	}
+	dbtest.Must(t, d.SetVocab(ctx, vocab))
+	dbtest.Must(t, d.DeriveGraph(ctx))
+	after := textsOf(t, d, texts, " effort 48")
+	recall := textsOf(t, d, texts, "")
+	t.Logf("texts at effort 48: recall %.4f, with the vocabulary %.4f; with the default effort %.4f", before, after, recall)
+	if after < before+0.02 {
+		t.Errorf("texts at effort 48: recall %.4f, with the vocabulary %.4f: its vectors are not used", before, after)
+	}
+	if recall < 0.90 {
+		t.Errorf("texts with the default effort: recall %.4f, want 0.90", recall)
+	}
+}
+
+// TestVocabularyBridgesTheGraph that was made before it.
+func TestVocabularyBridgesTheGraph(t *testing.T) {
+	n := 6000
+	if testing.Short() {
+		n = 2000
+	}
+	data := bench.NewDense(n, 600, 1)
+	cut := func(all []float32) (rows [][]float32) {
+		for i := 0; i < len(all); i += bench.Width {
+			rows = append(rows, all[i:i+bench.Width])
+		}
+		return rows
+	}
+	texts := cut(data.Texts)
+	bridgesHelp(t, cut(data.Base), texts[:500], texts[500:])
+}
+
+// TestRealTexts among real pictures, where they are: every second name of a thing is a word of the vocabulary, the others are asked for.
+func TestRealTexts(t *testing.T) {
+	dir := filepath.Join("..", "..", "shared", "data", "clip-b32")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("no real vectors: ../shared/data/clip-b32 is not there")
+	}
+	if path, _ := vec.Path(); testing.Short() || path == "go" {
+		t.Skip("without kernels, or under the race detector, the graph of the real vectors takes minutes")
+	}
+	read := func(name string) (rows [][]float32) {
+		m, err := npy.ReadFile(filepath.Join(dir, name+".f16.npy"))
+		dbtest.Must(t, err)
+		for i := range m.Rows {
+			rows = append(rows, m.Row(i))
+		}
+		return rows
+	}
+	var words, texts [][]float32
+	for i, name := range read("names") {
+		if i%2 == 0 {
+			words = append(words, name)
+		} else if i%10 == 1 {
+			texts = append(texts, name)
+		}
+	}
+	bridgesHelp(t, append(read("news"), read("unsplash")...), words, texts)
 }

@@ -100,7 +100,7 @@ func (l *busy) live(rounds int) error {
 			func() error { return l.compact() },
 			func() error { return l.put(dbtest.Items(30, 8, 3*seed+2)) },
 			func() error { return l.ingest(dbtest.Items(100*round+300, 8, 3*seed)[100*round+210:]) },
-			func() error { return d.Derive(ctx) },
+			func() error { return d.DeriveGraph(ctx) },
 			func() error {
 				return d.SetClusters(ctx, &db.Clusters{Over: "vectors", K: 1, List: []db.Cluster{{ID: 0, Size: 1, Within: 1}}}, clusterOf("i0001"))
 			},
@@ -129,9 +129,10 @@ func clusterOf(id string) func(func(string, int) bool) {
 	return func(yield func(string, int) bool) { yield(id, 0) }
 }
 
-// small are options under which little data already flushes and compacts.
+// small are options under which little data already flushes and compacts, and has a graph.
 func small(fs vfs.FS) *db.Options {
 	o := dbtest.Options(fs)
+	o.GraphFrom = 200
 	o.Tune = func(p *pebble.Options) {
 		p.FS, p.MemTableSize, p.L0CompactionThreshold = fs, 16<<10, 2
 	}
@@ -146,7 +147,7 @@ type crash struct {
 }
 
 // TestPowerCuts cuts the power before a tenth of the operations of a life on the file system, with none, half or all of what was not
-// synced kept. What was acknowledged is there, the check is silent, and the life lived again from its beginning ends as one that
+// synced kept. What was acknowledged is there, the check is silent, the graph finds what an exact search does, and the life lived again from its beginning ends as one that
 // nothing interrupted. $SAEDB_LONG cuts before every operation of a longer life, with each of the three, and lives every tenth again.
 func TestPowerCuts(t *testing.T) {
 	rounds, share, again, seed := 2, 10, 1, uint64(20261124)
@@ -247,6 +248,9 @@ func (c crash) judge(t *testing.T, seed uint64, rounds int, want string) {
 		default:
 			t.Errorf("%s: %s is %v (%v), acknowledged was %v", where, id, now, there, c.acked[id])
 		}
+	}
+	if len(found) >= 200 {
+		agree(t, where, nearest(t, d, 8, " effort 20"), nearest(t, d, 8, " exact"))
 	}
 	if rounds == 0 {
 		return

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Dense search of saedb beside its peers: the same rows, the same queries, one thread, process CPU time.
 
-  dense.py --saectl BINARY [--data DIR | --clip DIR] [--only exact,batch,graphs,ivf] [--passes 5] [--k 10]
+  dense.py --saectl BINARY [--data DIR | --clip DIR] [--only exact,batch,graphs,coder,ivf,open] [--passes 5] [--k 10]
 
 --data DIR   base.npy, pictures.npy and texts.npy, as `saectl bench data --out DIR` writes them
 --clip DIR   news, unsplash and names .f16.npy: every twentieth picture is a query, the rest is the base, names are the texts
@@ -9,8 +9,10 @@
 Passes alternate: one pass of every contestant, then the next, so that a machine that slows down slows all of them. saedb is a
 process of `saectl bench dense --step` for each kind of query, which builds once and measures when it is told to. Recall and wrong rows are judged by scores in float64: a row is wrong if it scores
 below the k-th nearest by more than float32 can tell (2e-6). Needs numpy and faiss-cpu; hnswlib and usearch for --only graphs.
+--only open writes saved graphs of the base to files and opens them again: first when the system has forgotten the file (as far as it does so when asked), then
+warm, by the clock. saedb maps its file and compares checksums as pages are read; "and verified" compares all of them at once.
 --samples gives saedb's graph sample texts: with --clip every second name, and only the others are asked for. A peer
-that cannot be imported is said to be missing. Prints one table.
+that cannot be imported is said to be missing, and so is coder/hnsw (--only coder) where Go cannot build it. Prints one table.
 """
 import argparse
 import json
@@ -150,12 +152,12 @@ def peer(index, queries, truth, k, single=False, ef=0):
 
 
 class Ours:
-    """A process of saedb's measurement. It measures all breadths in one go, when the first of them is asked for."""
+    """A process of saedb's measurement, or of another program of the same form. It measures all breadths in one go, when the first of them is asked for."""
 
-    def __init__(self, saectl, folder, kind, k, flags):
+    def __init__(self, program, folder, kind, k, flags):
         path = lambda end: os.path.join(folder, kind + end + ".npy")
-        line = [saectl, "bench", "dense", "--json", "--step", "--base", os.path.join(folder, "base.npy"), "--queries", path(""),
-                "--truth", path(".truth"), "--k", str(k), "--passes", "1", "--threads", "1"] + flags
+        line = program + ["--step", "--base", os.path.join(folder, "base.npy"), "--queries", path(""), "--truth", path(".truth"), "--k", str(k),
+                          "--passes", "1"] + flags
         self.k, self.built = k, None
         self.settings = flags[flags.index("--ef") + 1].count(",") + 1 if "--ef" in flags else 1
         self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ, GOMAXPROCS="1"))
@@ -190,6 +192,87 @@ class Ours:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def coder_program(folder):
+    """Builds the program that measures coder/hnsw, from the Go module that lies above this folder."""
+    program, module = os.path.join(folder, "coder"), os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        subprocess.run(["go", "build", "-C", module, "-o", program, "./coder"], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as e:
+        print("missing: coder/hnsw: %s" % (getattr(e, "stderr", "") or e).strip(), file=sys.stderr)
+        return None
+    return program
+
+
+def forget(path):
+    """Asks the system to drop a file from its cache."""
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+
+
+def clock(f):
+    start = time.perf_counter()
+    f()
+    return 1000 * (time.perf_counter() - start)
+
+
+def savers(base, folder):
+    """For each peer: its name, its file, what writes the file and what opens it."""
+    def hnswlib_(path):
+        import hnswlib
+        index = Hnswlib(base).index
+        index.save_index(path)
+        return lambda: hnswlib.Index(space="ip", dim=base.shape[1]).load_index(path)
+
+    def faiss_(path):
+        import faiss
+        faiss.write_index(Faiss(base, "HNSW16").index, path)
+        return lambda: faiss.read_index(path)
+
+    def usearch_(path, view):
+        from usearch.index import Index
+        Usearch(base).index.save(path)
+        return lambda: Index.restore(path, view=view)
+
+    return [("hnswlib load_index", "hnswlib", hnswlib_), ("faiss read_index", "faiss", faiss_),
+            ("usearch i8 load", "usearch", lambda p: usearch_(p, False)), ("usearch i8 view", "usearch-view", lambda p: usearch_(p, True))]
+
+
+def opening(args, base, folder):
+    """Opens saved graphs, in turn."""
+    path = lambda name: os.path.join(folder, name)
+    np.save(path("asked.npy"), base[:10])
+    line = [args.saectl, "bench", "dense", "--json", "--base", path("base.npy"), "--queries", path("asked.npy"), "--index", "hnsw", "--threads", "1"]
+    subprocess.run(line + ["--passes", "1", "--save", path("saedb")], stdout=subprocess.DEVNULL, check=True)
+    ours = lambda passes: json.loads(subprocess.run(line + ["--passes", str(passes), "--open", path("saedb")], stdout=subprocess.PIPE, check=True).stdout)["open"]
+    peers = []
+    for name, file, make in savers(base, folder):
+        try:
+            peers.append((name, path(file), make(path(file))))
+        except ImportError as e:
+            print("missing: %s: %s" % (name, e), file=sys.stderr)
+    if args.wait:
+        print("built", flush=True)
+        sys.stdin.readline()
+    times = {}
+    for turn in range(args.passes):
+        for name, file, load in peers:
+            forget(file)
+            times.setdefault(name, []).append((clock(load), clock(load)))
+        forget(path("saedb"))
+        cold = ours(1)
+        times.setdefault("saedb open", []).append((cold["first_ms"], cold["best_ms"]))
+        times.setdefault("saedb open, and its first query", []).append((cold["first_ms"] + cold["first_query_ms"], float("nan")))
+        times.setdefault("saedb open and verified", []).append((cold["first_ms"] + cold["verify_ms"], cold["open_verify_ms"]))
+    print("%d rows of %d: opening a saved graph, ms by the clock, medians of %d" % (*base.shape, args.passes))
+    for name, rows in times.items():
+        first, warm = zip(*rows)
+        print("%-34s forgotten %8.1f  warm %8.1f" % (name, statistics.median(first), statistics.median(warm)))
+    for name, file, _ in peers + [("saedb", path("saedb"), None)]:
+        print("%s: %.1f MB" % (name, os.path.getsize(file) / 1e6))
 
 
 def build(make, name, base, built):
@@ -227,8 +310,13 @@ def main():
     base, queries = load(args)
     queries = {kind: queries[kind] for kind in args.kinds.split(",")}
     built, list_, processes, sampling = {}, [], [], []
+    saedb = [args.saectl, "bench", "dense", "--json", "--threads", "1"]
     with tempfile.TemporaryDirectory() as folder:
         np.save(os.path.join(folder, "base.npy"), base)
+        if "open" in only:
+            opening(args, base, folder)
+            if only == ["open"]:
+                return
         if args.samples:
             samples, queries["text"] = queries["text"][::2], queries["text"][1::2]
             np.save(os.path.join(folder, "samples.npy"), samples)
@@ -236,11 +324,12 @@ def main():
         flat = build(Faiss, "faiss IndexFlatIP", base, built) if {"exact", "batch"} & set(only) else None
         ivf = build(lambda b: Ivf(b, args.rerank), "faiss IVF1024,PQ128x4fs", base, built) if "ivf" in only else None
         graphs = []
+        coder = coder_program(folder) if "coder" in only else None
         if "graphs" in only:
             graphs = [(name, build(make, name, base, built)) for name, make in (
                 ("faiss HNSWFlat", lambda b: Faiss(b, "HNSW16")), ("hnswlib", Hnswlib), ("usearch i8", Usearch))]
         for kind, rows in queries.items():
-            for mode, n in (("exact", args.singles), ("batch", args.queries), ("graphs", args.queries), ("ivf", args.queries)):
+            for mode, n in (("exact", args.singles), ("batch", args.queries), ("graphs", args.queries), ("coder", args.queries), ("ivf", args.queries)):
                 if mode not in only:
                     continue
                 some = np.ascontiguousarray(rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)])
@@ -253,15 +342,22 @@ def main():
                     for who, index in graphs:
                         for ef in map(int, args.ef.split(",")) if index else ():
                             add("%s ef=%d" % (who, ef), peer(index, some, truth, args.k, ef=ef))
-                    graph = Ours(args.saectl, folder, name, args.k, ["--index", "hnsw", "--ef", args.our_ef] + sampling)
+                    graph = Ours(saedb, folder, name, args.k, ["--index", "hnsw", "--ef", args.our_ef] + sampling)
                     processes.append(("saedb hnsw", graph))
                     for i, ef in enumerate(args.our_ef.split(",")):
                         add("saedb hnsw ef=" + ef, graph.contestant(i == 0))
                     continue
+                if mode == "coder":
+                    if coder:
+                        graph = Ours([coder], folder, name, args.k, ["--ef", args.ef])
+                        processes.append(("coder/hnsw", graph))
+                        for i, ef in enumerate(args.ef.split(",")):
+                            add("coder/hnsw ef=" + ef, graph.contestant(i == 0))
+                    continue
                 if mode == "ivf":
                     for n in map(int, args.probes.split(",")) if ivf else ():
                         add("faiss IVF1024,PQ128x4fs n=%d" % n, peer(ivf, some, truth, args.k, ef=n))
-                    parted = Ours(args.saectl, folder, name, args.k, ["--index", "parted", "--ef", args.probes, "--batch", str(len(some))])
+                    parted = Ours(saedb, folder, name, args.k, ["--index", "parted", "--ef", args.probes, "--batch", str(len(some))])
                     processes.append(("saedb parted", parted))
                     for i, n in enumerate(args.probes.split(",")):
                         add("saedb parted n=" + n, parted.contestant(i == 0))
@@ -269,7 +365,7 @@ def main():
                 if flat:
                     add("faiss IndexFlatIP", peer(flat, some, truth, args.k, single=mode == "exact"))
                 batch = "1" if mode == "exact" else str(len(some))
-                exact = Ours(args.saectl, folder, name, args.k, ["--index", "exact", "--batch", batch])
+                exact = Ours(saedb, folder, name, args.k, ["--index", "exact", "--batch", batch])
                 processes.append(("saedb exact", exact))
                 add("saedb exact", exact.contestant(True))
         for _, process in processes:
@@ -301,8 +397,9 @@ def report(base, list_, built, processes):
             print("%s: saedb exact is %.2f times as fast as faiss IndexFlatIP (medians)" % (kind, times["faiss IndexFlatIP"] / times["saedb exact"]))
     for name, process in processes:
         out = process.built
-        built[name] = out.get("build_cpu_ms", out["build_ms"]) / 1000
-        print("%s: %.1f MB beyond %.1f MB of float32 rows" % (name, out["bytes_beyond_rows"] / 1e6, (out["bytes"] - out["bytes_beyond_rows"]) / 1e6))
+        built[name] = out.get("build_cpu_ms", out.get("build_ms")) / 1000
+        if "bytes" in out:
+            print("%s: %.1f MB beyond %.1f MB of float32 rows" % (name, out["bytes_beyond_rows"] / 1e6, (out["bytes"] - out["bytes_beyond_rows"]) / 1e6))
     for name, took in built.items():
         print("build %s: %.2f s of CPU" % (name, took))
 

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+
+	"github.com/spf13/pflag"
 
 	"github.com/saedb/saedb/sae"
 	"github.com/saedb/saedb/sae/cuda"
@@ -18,6 +21,16 @@ const (
 // cudaEnv names the driver's library where it is not where drivers are.
 const cudaEnv = "SAEDB_CUDA_LIB"
 
+// registerPrecision registers the flag of the precision.
+func registerPrecision(flags *pflag.FlagSet, p *string) {
+	flags.StringVar(p, "gpu-precision", "", "of the large products on the GPU: f32, tf32 or bf16 (default f32, and tf32 for batches of 1,024 rows or more)")
+}
+
+// registerEncodeBackend adds the flag that says what encodes the rows of a database.
+func registerEncodeBackend(flags *pflag.FlagSet, backend *string) {
+	flags.StringVar(backend, "backend", backendAuto, "what encodes the stored vectors: auto (the GPU where there is one that can), cpu or cuda")
+}
+
 // checkBackend refuses what is no backend.
 func checkBackend(name string) error {
 	switch name {
@@ -29,12 +42,12 @@ func checkBackend(name string) error {
 
 // newBackend makes the backend of that name, and says which it became. auto is the GPU where there is one, it passes the self-test and what is asked for can be
 // trained on it; else it is the CPU, and a note says why.
-func (a *app) newBackend(name string, cfg train.Config, init *sae.Model) (train.Backend, string, error) {
-	if err := checkBackend(name); err != nil {
+func (a *app) newBackend(name string, precision cuda.Precision, cfg train.Config, init *sae.Model) (train.Backend, string, error) {
+	if err := errors.Join(checkBackend(name), precision.Check()); err != nil {
 		return nil, "", err
 	}
 	if name != backendCPU {
-		b, err := newCUDA(cfg, init, cuda.Options{Driver: a.getenv(cudaEnv)})
+		b, err := newCUDA(cfg, init, cuda.Options{Driver: a.getenv(cudaEnv), Precision: precision})
 		if err == nil {
 			return b, backendCUDA, nil
 		}

@@ -23,6 +23,11 @@ type benchDense struct {
 	ef                                   []int
 	step                                 bool
 	stdin                                io.Reader
+
+	seed              uint64   // of filters and of the rows that are replaced
+	filters           []string // see newRestriction
+	turnover, updates int
+	save, open        string // files of graphs
 }
 
 func newBenchDenseCmd(a *app) *cobra.Command {
@@ -44,6 +49,14 @@ prints one object for each --ef, how many rows a walk keeps in mind (0: the defa
 for the kind of query). parted lays rows in groups and looks at some of them, which
 is fast where many queries come together; there --ef is how many groups. --samples are queries that it learns from when it is built,
 texts among pictures for example.
+
+--filter lets a share of the rows be answered, drawn at random (0.01), or those around
+one of the rows (near:0.01), and prints one object for each. --turnover 3 builds hnsw
+of a part of the rows and three times deletes half of it, row by row, and puts as many
+new ones; it prints that graph ("worn") beside one that is built of what is left.
+--updates replaces so many rows and prints the time of a deletion and of a put. --save
+writes the graph to a file, and --open searches one where it is mapped, and prints how
+long it takes to open and, besides, to read all of it.
 
 --step waits for a line on stdin before each round of measurements, and ends with
 its input: another program can measure its own index in between.`,
@@ -68,6 +81,12 @@ its input: another program can measure its own index in between.`,
 	f.IntVar(&b.batch, "batch", 1, "queries asked at once")
 	f.IntVar(&b.threads, "threads", 1, "goroutines of one search")
 	f.IntVar(&b.passes, "passes", 5, "passes over the queries")
+	f.StringSliceVar(&b.filters, "filter", nil, "shares of the rows that may be answered: at random 0.01, around a row near:0.01")
+	f.IntVar(&b.turnover, "turnover", 0, "times that half of the rows are replaced, for hnsw")
+	f.IntVar(&b.updates, "updates", 0, "rows that are deleted and put again, for hnsw")
+	f.Uint64Var(&b.seed, "seed", 1, "seed of --filter, --turnover and --updates")
+	f.StringVar(&b.save, "save", "", "file to write the graph to")
+	f.StringVar(&b.open, "open", "", "file of a graph to search instead of building one")
 	f.BoolVar(&b.step, "step", false, "wait for a line on stdin before each round")
 	require(cmd, "base", "queries")
 	return cmd
@@ -99,6 +118,9 @@ type searchResult struct {
 	Beyond   int64   `json:"bytes_beyond_rows,omitempty"`
 	Machine  machine `json:"machine"`
 	Settings any     `json:"settings"`
+
+	Opening *opening `json:"open,omitempty"`
+	Updates *updates `json:"updates,omitempty"`
 }
 
 // denseIndex is a kind of index to measure.
@@ -118,15 +140,17 @@ func (b *benchDense) newIndex(dim int) (denseIndex, error) {
 	if b.index == "hnsw" {
 		return &graphIndex{Index: hnsw.New(dim, hnsw.Options{Threads: b.threads, Breadth: b.breadth})}, nil
 	}
-	if b.index == "parted" && b.samples == "" && b.breadth == 0 {
-		return &partedIndex{threads: b.threads}, nil
-	}
-	for flag, given := range map[string]bool{"--ef": len(b.ef) > 0 && b.index != "parted", "--samples": b.samples != "", "--breadth": b.breadth != 0} {
+	for flag, given := range map[string]bool{
+		"--ef": len(b.ef) > 0 && b.index != "parted", "--samples": b.samples != "", "--breadth": b.breadth != 0, "--turnover": b.turnover > 0,
+		"--updates": b.updates > 0, "--save": b.save != "", "--open": b.open != "",
+	} {
 		if given {
 			return nil, hint(fmt.Errorf("%s has no meaning for the index %s", flag, b.index), "leave %s out", flag)
 		}
 	}
 	switch b.index {
+	case "parted":
+		return &partedIndex{threads: b.threads}, nil
 	case "flat", "exact":
 		return flat.NewRounded(dim, b.threads), nil
 	case "f32":
@@ -135,48 +159,75 @@ func (b *benchDense) newIndex(dim int) (denseIndex, error) {
 	return nil, hint(fmt.Errorf("unknown index %q", b.index), "this version measures flat, also called exact, f32, its slow twin, hnsw and parted")
 }
 
+// contestant is an index as it is measured, and what it took to make it.
+type contestant struct {
+	denseIndex
+	name    string // "worn" or "fresh" after a turnover
+	build   lap
+	opening *opening
+	updates *updates
+	live    index.Filter // rows that are in it; nil: all
+}
+
 // run measures, and hands over one result for each setting.
 func (b *benchDense) run(ctx context.Context, tell func(*searchResult) error) error {
 	base, queries, samples, err := b.read()
 	if err != nil {
 		return err
 	}
-	ix, err := b.newIndex(base.Cols)
+	contestants, err := b.contestants(ctx, base, samples)
 	if err != nil {
 		return err
 	}
-	watch := startWatch()
-	if err := fillIndex(ctx, ix, base, samples); err != nil {
-		return err
-	}
-	build := watch.stop()
-	truth, err := b.trueNeighbours(ctx, base, queries)
+	restrictions, err := b.restrictions(ctx, base, queries, contestants[0].live)
 	if err != nil {
 		return err
 	}
-	broad, ok := ix.(broadIndex)
-	if !ok || len(b.ef) == 0 {
+	if _, ok := contestants[0].denseIndex.(broadIndex); !ok || len(b.ef) == 0 {
 		b.ef = []int{0}
 	}
 	for range rounds(b.step, b.stdin) {
 		for _, ef := range b.ef {
-			if ok {
-				broad.setBreadth(ef)
-			}
-			r, err := b.measure(ctx, ix, base, queries, truth)
-			if err != nil {
-				return err
-			}
-			r.BuildMS, r.BuildCPU = build.Wall.Seconds()*1000, build.CPU.Seconds()*1000
-			if settings := r.Settings.(map[string]any); ok {
-				settings["ef"], settings["samples"], settings["breadth"] = ef, b.samples, b.breadth
-			}
-			if err := tell(r); err != nil {
-				return err
+			for _, r := range restrictions {
+				for _, c := range contestants {
+					result, err := b.measure(ctx, c, ef, base, queries, r)
+					if err == nil {
+						err = tell(result)
+					}
+					if err != nil {
+						return err
+					}
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// contestants makes what is measured: one index, or two after a turnover.
+func (b *benchDense) contestants(ctx context.Context, base, samples *npy.Matrix) ([]*contestant, error) {
+	if b.turnover > 0 && b.index == "hnsw" {
+		return b.turnedOver(ctx, base, samples)
+	}
+	ix, err := b.newIndex(base.Cols)
+	if err != nil {
+		return nil, err
+	}
+	c := &contestant{denseIndex: ix}
+	if g, ok := ix.(*graphIndex); ok && b.open != "" {
+		c.opening, err = b.openGraph(g, base)
+	} else {
+		watch := startWatch()
+		err = fillIndex(ctx, ix, base, samples)
+		c.build = watch.stop()
+	}
+	if err == nil && b.updates > 0 {
+		c.updates, err = b.update(ix.(*graphIndex), base)
+	}
+	if err == nil && b.save != "" {
+		err = saveGraph(b.save, ix.(*graphIndex))
+	}
+	return []*contestant{c}, err
 }
 
 // read reads the vectors and holds them against each other. samples is nil if there are none.
@@ -200,6 +251,10 @@ func (b *benchDense) read() (base, queries, samples *npy.Matrix, err error) {
 		err = fmt.Errorf("%s has vectors of width %d and %s of width %d: they must be of one kind", b.samples, samples.Cols, b.base, base.Cols)
 	case least < 1:
 		err = errors.New("--k, --passes, --threads and --batch must be at least 1")
+	case b.turnover > 0 && (b.truth != "" || b.open != "" || b.save != "" || b.updates > 0 || len(b.filters) > 0):
+		err = hint(errors.New("--turnover measures two graphs of a part of the rows"), "leave out --truth, --open, --save, --updates and --filter")
+	case b.open != "" && b.samples != "":
+		err = hint(errors.New("--samples is for a graph that is built"), "leave out --open, or --samples")
 	case queries.Rows == 0 || base.Rows == 0:
 		err = errors.New("no rows to measure: --base and --queries need at least one each")
 	}
@@ -222,25 +277,39 @@ func fillIndex(ctx context.Context, ix denseIndex, base, samples *npy.Matrix) er
 }
 
 // measure searches with one setting.
-func (b *benchDense) measure(ctx context.Context, ix denseIndex, base, queries *npy.Matrix, truth [][]uint32) (*searchResult, error) {
+func (b *benchDense) measure(ctx context.Context, c *contestant, ef int, base, queries *npy.Matrix, r *restriction) (*searchResult, error) {
+	broad, ok := c.denseIndex.(broadIndex)
+	if ok {
+		broad.setBreadth(ef)
+	}
 	asked := make([][]float32, queries.Rows)
 	for i := range asked {
 		asked[i] = queries.Row(i)
 	}
 	found, series, err := timeBatches(len(asked), b.batch, b.passes, func(lo, hi int) ([][]index.Hit, error) {
-		return ix.SearchBatch(ctx, asked[lo:hi], b.k, nil)
+		return c.SearchBatch(ctx, asked[lo:hi], b.k, r.filter)
 	})
 	if err != nil {
 		return nil, err
 	}
-	wrong := wrongHits(base, queries, found, truth, b.k)
-	rows, beyond := bytesOf(ix, base)
+	wrong := wrongHits(base, queries, found, r.truth, b.k)
+	rows, beyond := bytesOf(c.denseIndex, base)
+	settings := map[string]any{"index": b.index, "k": b.k, "rows": base.Rows, "width": base.Cols, "queries": queries.Rows,
+		"threads": b.threads, "passes": b.passes, "batch": b.batch, "truth": b.truth}
+	if ok {
+		settings["ef"], settings["samples"], settings["breadth"] = ef, b.samples, b.breadth
+	}
+	if r.filter != nil {
+		settings["filter"], settings["passing"] = r.name, r.filter.GetCardinality()
+	}
+	if c.name != "" {
+		settings["graph"], settings["turnover"], settings["rows"] = c.name, b.turnover, c.live.GetCardinality()
+	}
 	return &searchResult{
 		CPU: series.cpu(queries.Rows), Wall: series.wall(queries.Rows), QPS: 1000 / series.wall(queries.Rows).Median,
-		Recall: recall(found, truth, b.k), Wrong: &wrong, Returned: meanHits(found, b.k),
-		Bytes: rows + beyond, Beyond: beyond, Machine: thisMachine(),
-		Settings: map[string]any{"index": b.index, "k": b.k, "rows": base.Rows, "width": base.Cols, "queries": queries.Rows,
-			"threads": b.threads, "passes": b.passes, "batch": b.batch, "truth": b.truth},
+		Recall: recall(found, r.truth, b.k), Wrong: &wrong, Returned: meanHits(found, b.k),
+		BuildMS: c.build.Wall.Seconds() * 1000, BuildCPU: c.build.CPU.Seconds() * 1000, Opening: c.opening, Updates: c.updates,
+		Bytes: rows + beyond, Beyond: beyond, Machine: thisMachine(), Settings: settings,
 	}, nil
 }
 

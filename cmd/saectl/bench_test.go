@@ -332,3 +332,82 @@ func readCodes(t *testing.T, path string) *npy.CSR {
 	}
 	return c
 }
+
+// benchLines runs a measurement that prints one object a line.
+func benchLines(t *testing.T, args ...string) (all []searchResult) {
+	t.Helper()
+	stdout, stderr, status := call(t, append([]string{"bench"}, args...)...)
+	if status != statusDone {
+		t.Fatalf("bench %q: status %d, %s", args, status, stderr)
+	}
+	for line := range strings.Lines(stdout) {
+		var r searchResult
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// Filters of both kinds let through as many rows as they say; the truth is that among them.
+func TestBenchDenseFilter(t *testing.T) {
+	base, _ := writeVectors(t, "base.npy", 2000, 16, 1)
+	queries, _ := writeVectors(t, "q.npy", 10, 16, 2)
+	for _, kind := range []string{"f32", "exact", "hnsw"} {
+		all := benchLines(t, "dense", "--base", base, "--queries", queries, "--passes", "1", "--index", kind, "--filter", "0.5,near:0.1,0.001")
+		if len(all) != 3 {
+			t.Fatalf("%s: %d objects", kind, len(all))
+		}
+		for i, want := range []float64{1000, 200, 2} {
+			r, passing := all[i], all[i].Settings.(map[string]any)["passing"]
+			if passing != want || r.Returned != min(want, 10) {
+				t.Errorf("%s: filter %d lets %v rows through, want %v: %+v", kind, i, passing, want, r)
+			}
+			if r.Recall < 0.95 || kind != "hnsw" && (r.Recall < 1 || *r.Wrong != 0) {
+				t.Errorf("%s: filter %d: %+v", kind, i, r)
+			}
+		}
+	}
+	for _, no := range []string{"0", "1.5", "half", "near:"} {
+		refuse(t, "no share of the rows", "bench", "dense", "--base", base, "--queries", queries, "--filter", no)
+	}
+}
+
+// A graph whose rows were replaced is measured beside a fresh one of the same rows.
+func TestBenchDenseTurnover(t *testing.T) {
+	base, _ := writeVectors(t, "base.npy", 5000, 24, 1)
+	queries, _ := writeVectors(t, "q.npy", 20, 24, 2)
+	all := benchLines(t, "dense", "--base", base, "--queries", queries, "--samples", queries, "--passes", "1", "--index", "hnsw", "--ef", "100", "--turnover", "3")
+	if len(all) != 2 || all[0].Updates == nil || all[0].Updates.Rows != 3000 || all[0].Updates.Put <= 0 {
+		t.Fatalf("%+v", all)
+	}
+	for i, name := range []string{"worn", "fresh"} {
+		s := all[i].Settings.(map[string]any)
+		if s["graph"] != name || s["rows"] != 2000. || all[i].Recall < 0.95 || all[i].Returned != 10 {
+			t.Errorf("%s: %+v", name, all[i])
+		}
+	}
+	refuse(t, "--turnover", "bench", "dense", "--base", base, "--queries", queries, "--index", "flat", "--turnover", "1")
+	refuse(t, "leave out", "bench", "dense", "--base", base, "--queries", queries, "--index", "hnsw", "--turnover", "1", "--filter", "0.1")
+}
+
+// A graph that is written and opened finds what it found before; its rows may be replaced.
+func TestBenchDenseOpen(t *testing.T) {
+	base, _ := writeVectors(t, "base.npy", 3000, 24, 1)
+	queries, _ := writeVectors(t, "q.npy", 20, 24, 2)
+	file := filepath.Join(t.TempDir(), "graph")
+	args := []string{"dense", "--base", base, "--queries", queries, "--passes", "2", "--index", "hnsw", "--ef", "40"}
+	built := benchLines(t, append(args, "--save", file)...)[0]
+	opened := benchLines(t, append(args, "--open", file)...)[0]
+	if opened.Recall != built.Recall || opened.Opening == nil || opened.Opening.First < opened.Opening.Best || opened.Opening.Warm <= 0 {
+		t.Errorf("built %+v, opened %+v", built, opened)
+	}
+	changed := benchLines(t, append(args, "--open", file, "--updates", "500")...)[0]
+	if changed.Updates == nil || changed.Updates.Rows != 500 || changed.Recall < 0.9 {
+		t.Errorf("after updates: %+v, %+v", changed, changed.Updates)
+	}
+	narrow, _ := writeVectors(t, "narrow.npy", 100, 24, 3)
+	refuse(t, "of other rows", "bench", "dense", "--base", narrow, "--queries", queries, "--index", "hnsw", "--open", file)
+	refuse(t, "unusable file", "bench", "dense", "--base", base, "--queries", queries, "--index", "hnsw", "--open", base)
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/saedb/saedb/internal/safetensors"
+	"github.com/saedb/saedb/sae/cuda"
 	"github.com/saedb/saedb/sae/train"
 )
 
@@ -18,6 +19,7 @@ type benchTrain struct {
 	vectors, golden, dump string
 	preset                string
 	variant, backend      string
+	precision             string
 	latents, k, batch     int
 	steps, threads        int
 	seed                  uint64
@@ -57,6 +59,7 @@ losses, their largest relative difference and that of the final weights.`,
 	f.StringVar(&b.preset, "preset", "default", "settings that the other flags change")
 	f.StringVar(&b.variant, "variant", "topk", "kind of autoencoder: topk, batchtopk, nested, matryoshka or relu")
 	f.StringVar(&b.backend, "backend", "cpu", "what runs the steps: auto, cpu or cuda")
+	registerPrecision(f, &b.precision)
 	f.IntVar(&b.latents, "latents", 4096, "number of latents")
 	f.IntVar(&b.k, "k", 32, "active latents of a code")
 	f.IntVar(&b.batch, "batch", 128, "rows of a step")
@@ -111,7 +114,7 @@ func (b *benchTrain) run(a *app, interrupted func() error) (*trainResult, error)
 	if err != nil {
 		return nil, err
 	}
-	backend, chosen, err := a.newBackend(b.backend, cfg, init)
+	backend, chosen, err := a.newBackend(b.backend, cuda.Precision(b.precision), cfg, init)
 	if err != nil {
 		return nil, err
 	}

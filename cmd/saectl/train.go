@@ -14,6 +14,7 @@ import (
 	"github.com/saedb/saedb/cmd/saectl/internal/runs"
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/sae"
+	"github.com/saedb/saedb/sae/cuda"
 	"github.com/saedb/saedb/sae/train"
 )
 
@@ -352,7 +353,7 @@ func (j *trainJob) train(ctx context.Context, data train.Dataset) (*sae.Model, e
 	if err != nil {
 		return nil, err
 	}
-	backend, chosen, err := j.a.newBackend(j.opts.backend, j.cfg, init)
+	backend, chosen, err := j.a.newBackend(j.opts.backend, cuda.Precision(j.opts.precision), j.cfg, init)
 	if err != nil {
 		return nil, err
 	}
@@ -396,7 +397,7 @@ func (j *trainJob) store(ctx context.Context, m *sae.Model) error {
 	}
 	p := j.a.progress("items encoded", j.rows.Len())
 	defer p.end()
-	return j.d.EncodeAll(ctx, j.run.Name, j.cfg.Threads, func(done, total int) { p.update(done, "") })
+	return j.a.encodeAll(ctx, j.d, j.run.Name, j.opts.backend, j.cfg.Threads, func(done, total int) { p.update(done, "") })
 }
 
 // name names the latents by the stored vocabulary, or by one that the encoder reads now, and returns how many concepts

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/saedb/saedb/sae/cuda"
 	"github.com/saedb/saedb/sae/train"
 )
 
@@ -16,6 +17,7 @@ import (
 // the preset decides; set tells which flags were given.
 type trainFlags struct {
 	preset, variant, backend  string
+	precision                 string
 	latents, k, epochs, batch int
 	levels, prefixes          []int
 	levelWeights              string
@@ -85,7 +87,8 @@ func (f *trainFlags) register(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.lr, "lr", 0, "learning rate at the first step (default: the preset's)")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of weights, order of rows and holdout")
 	flags.IntVar(&f.threads, "threads", 0, "goroutines; the result does not depend on it (default: one for each processor)")
-	flags.StringVar(&f.backend, "backend", "auto", "what runs the steps: auto (the GPU where there is one that can), cpu or cuda")
+	flags.StringVar(&f.backend, "backend", "auto", "what runs the steps, and encodes the items after them: auto (the GPU where there is one that can), cpu or cuda")
+	registerPrecision(flags, &f.precision)
 	f.set = flags.Changed
 }
 
@@ -95,7 +98,7 @@ func (f *trainFlags) resolve(rows int) (cfg train.Config, notes []string, err er
 	if err := checkVariant(f.variant); err != nil {
 		return cfg, nil, err
 	}
-	if err := checkBackend(f.backend); err != nil {
+	if err := errors.Join(checkBackend(f.backend), cuda.Precision(f.precision).Check()); err != nil {
 		return cfg, nil, err
 	}
 	if cfg, err = train.Preset(f.preset); err != nil {

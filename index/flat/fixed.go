@@ -3,6 +3,7 @@ package flat
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -22,25 +23,53 @@ type Fixed struct {
 	halves       *lazyHalves // not nil where there are codes
 }
 
-// lazyHalves are made by a search of a large table that is searched again and again: they take as long to make as some dozens of searches.
+// lazyHalves are made by a search of a large table that is searched again and again: they take as long to make as some hundred searches.
 type lazyHalves struct {
-	asked atomic.Int32
-	made  atomic.Pointer[halves]
+	made atomic.Pointer[halves]
+
+	mu    sync.Mutex
+	asked []float32 // the queries before they were made, (n,dim)
+	ready bool      // they are being made, or cannot be
 }
 
-const halvesAfter = 8 // searches
+const halvesAfter = 16 // searches
 
 // get returns the halves of codes, if they are made by now. bytes says that all bytes may be read.
-func (l *lazyHalves) get(c *codes, threads int, bytes func() bool) *halves {
+func (l *lazyHalves) get(c *codes, unit []float32, threads int, bytes func() bool) *halves {
 	if len(c.scale) < halvesFrom {
 		return nil
 	}
-	if h := l.made.Load(); h != nil || l.asked.Add(1) != halvesAfter || !bytes() {
+	if h := l.made.Load(); h != nil {
 		return h
 	}
-	h := c.halve(threads)
+	shared, due := l.ask(unit)
+	if !due || !bytes() {
+		return nil
+	}
+	h := c.halve(shared, threads)
 	l.made.Store(h)
 	return h
+}
+
+// ask takes note of a query, and says whether it is the one that makes the halves, and which directions the queries share.
+func (l *lazyHalves) ask(unit []float32) (shared []float32, due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ready {
+		return nil, false
+	}
+	l.asked = append(l.asked, unit...)
+	if l.ready = len(l.asked) >= halvesAfter*len(unit); l.ready {
+		shared, l.asked = sharedOf(l.asked, len(unit)), nil
+	}
+	return shared, l.ready
+}
+
+// used reports whether somebody asked for them.
+func (l *lazyHalves) used() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ready || len(l.asked) > 0
 }
 
 // NewFixed returns the index of rows, which has the unit vector of ords[i] at i*dim. ords ascend. Both are kept and read by
@@ -84,7 +113,7 @@ func (x *Fixed) SearchWithout(ctx context.Context, q []float32, k int, f index.F
 			table: table{x.rows, x.ords, x.find}, codes: x.codes, ctx: ctx, threads: x.threads, k: k, filter: f,
 			skip: skip, check: x.checkCodes, checkRows: x.check,
 		}
-		l.halves = x.halves.get(x.codes, x.threads, func() bool { return x.checkCodes == nil || x.checkCodes(0, len(x.ords)) == nil })
+		l.halves = x.halves.get(x.codes, unit, x.threads, func() bool { return x.checkCodes == nil || x.checkCodes(0, len(x.ords)) == nil })
 		hits, err := l.run(unit)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package flat
 
 import (
 	"context"
+	"math"
 	"math/bits"
 	"slices"
 	"sync/atomic"
@@ -67,7 +68,7 @@ func (l *lookup) run(units []float32) ([][]index.Hit, error) {
 	switch {
 	case l.filter != nil && l.filter.GetCardinality() < uint64(len(l.ords)/gatherBelow):
 		l.gather()
-	case n >= panelFrom:
+	case n >= panelFrom && l.codes.dim <= sevensWidest:
 		l.scanPanels()
 	case n == 1 && l.halves != nil:
 		l.scanHalves()
@@ -179,64 +180,61 @@ func (l *lookup) gathered(rows []uint32) {
 	}
 }
 
-// panel is 16 queries beside each other, or fewer at the end.
-type panel struct {
-	packed []int16
-	weight [vec.PanelWidth]float32
-	first  int
-}
-
-func (l *lookup) panels() []panel {
-	panels := make([]panel, 0, len(l.questions)/vec.PanelWidth+1)
-	for at := 0; at < len(l.questions); at += vec.PanelWidth {
-		p := panel{first: at}
-		var wide []int16
-		for i, q := range l.questions[at:min(at+vec.PanelWidth, len(l.questions))] {
-			wide, p.weight[i] = append(wide, q.wide...), q.weight
+// raised returns what a row must reach by its bytes to be of interest for a question, by the scores of the k rows that look best to all workers.
+func (l *lookup) raised(i int) float32 {
+	q, least := &l.questions[i], float32(math.Inf(-1))
+	var uppers []float32
+	for w := range l.lists {
+		list := &l.lists[w][i]
+		least = max(least, list.least)
+		for _, c := range list.rows {
+			uppers = append(uppers, c.upper)
 		}
-		p.packed = vec.PackPanel(nil, wide, l.codes.dim)
-		panels = append(panels, p)
 	}
-	return panels
-}
-
-// scanPanels asks all queries of a large batch, chunk by chunk.
-func (l *lookup) scanPanels() {
-	panels := l.panels()
-	widened := make([][]int16, l.threads)
-	vec.Parallel(l.threads, len(l.ords), chunk, func(worker, lo, hi int) {
-		if l.ended(lo, hi) {
-			return
-		}
-		if widened[worker] == nil {
-			widened[worker] = make([]int16, chunk*vec.PanelStride(l.codes.dim))
-		}
-		rows := l.widen(widened[worker], lo, hi)
-		var sums [chunk * vec.PanelWidth]int32
-		for i := range panels {
-			vec.MultiplyPanel(sums[:(hi-lo)*vec.PanelWidth], panels[i].packed, rows)
-			l.sift(&panels[i], l.lists[worker], sums[:(hi-lo)*vec.PanelWidth], lo, hi)
-		}
-	})
-}
-
-// sift puts the rows of a chunk on the lists of a panel.
-func (l *lookup) sift(p *panel, lists []shortlist, sums []int32, lo, hi int) {
-	lists, questions := lists[p.first:min(p.first+vec.PanelWidth, len(lists))], l.questions[p.first:]
-	var least [vec.PanelWidth]float32
-	for i := range lists {
-		least[i] = lists[i].least
+	if len(uppers) < l.k {
+		return least
 	}
-	var mask [chunk]uint16
-	vec.ReachPanel(mask[:], sums, l.codes.scale[lo:hi], l.codes.rest[lo:hi], &p.weight, &least)
-	for j, set := range mask[:hi-lo] {
-		for ; set != 0; set &= set - 1 {
-			i := bits.TrailingZeros16(set)
-			if i >= len(lists) {
-				break
+	promising := kth(make([]float32, 0, l.k), uppers, l.k)
+	best := shortlist{k: l.k}
+	for w := range l.lists {
+		for _, c := range l.lists[w][i].rows {
+			if c.upper >= promising {
+				best.rows = append(best.rows, c)
 			}
-			l.offer(&lists[i], &questions[i], lo+j, sums[j*vec.PanelWidth+i])
 		}
+	}
+	if hits := l.score(&best, q); len(hits) >= l.k {
+		least = max(least, q.least(hits[l.k-1].Score))
+	}
+	return least
+}
+
+// lookLater looks at the rows of later that are still of interest, and returns how many that were. q asks for bytes, c asked for less than these.
+func (l *lookup) lookLater(q, c *question, list *shortlist) (n int) {
+	least := c.leastFor(q, list)
+	var rows [block]uint32
+	some := rows[:0]
+	for _, r := range list.later {
+		if r.upper < least {
+			continue
+		}
+		if some = append(some, r.row); len(some) == block {
+			n += block
+			l.look(q, list, some)
+			some, least = rows[:0], c.leastFor(q, list)
+		}
+	}
+	l.look(q, list, some)
+	list.later = list.later[:0]
+	return n + len(some)
+}
+
+// look looks at the bytes of rows, a block at most.
+func (l *lookup) look(q *question, list *shortlist, rows []uint32) {
+	var sums [block]int32
+	vec.DotInt8At(sums[:len(rows)], q.wide, l.bytes, rows)
+	for j, row := range rows {
+		l.offer(list, q, int(row), sums[j])
 	}
 }
 

@@ -34,15 +34,21 @@ func (c *codes) ask(unit []float32) question {
 
 // askUpTo is ask with values of the query up to top.
 func (c *codes) askUpTo(unit []float32, top float64) question {
-	q := question{unit: unit, wide: make([]int16, c.dim), step: 1}
 	most := 0.0
 	for _, v := range unit {
 		most = max(most, math.Abs(float64(v)))
 	}
-	if top > 0 {
-		q.step = most / top
+	return c.askBy(unit, most/max(top, 1), top)
+}
+
+// askBy is ask with values of the query that are multiples of step, from -top to top.
+func (c *codes) askBy(unit []float32, step, top float64) question {
+	q := question{unit: unit, wide: make([]int16, c.dim), step: 1}
+	if top > 0 && step > 0 {
+		q.step = step
+		inverse := 1 / step
 		for j, v := range unit {
-			q.wide[j] = int16(max(-top, min(top, math.RoundToEven(float64(v)/q.step))))
+			q.wide[j] = int16(max(-top, min(top, math.RoundToEven(float64(v)*inverse))))
 		}
 	}
 	var square, left float64
@@ -62,9 +68,13 @@ func (c *codes) askUpTo(unit []float32, top float64) question {
 // scoreError bounds the roundings of vec.Product: a product and an addition for each column of a run, then one for each run. No row is
 // longer than its parts together.
 func (c *codes) scoreError(norm float64) float64 {
-	longest := vec.Norm(c.mean)*(1+1e-9) + float64(c.reach) + float64(c.widest)
 	n := float64(vec.Roundings(c.dim)) * rounding
-	return n / (1 - n) * norm * longest
+	return n / (1 - n) * norm * c.longest()
+}
+
+// longest returns a length that no row has, nor any of its parts.
+func (c *codes) longest() float64 {
+	return vec.Norm(c.mean)*(1+1e-9) + float64(c.reach) + float64(c.widest)
 }
 
 // boundError bounds the roundings of scale·sum ± rest·weight in float32, times step: each part is rounded twice or thrice, then their
@@ -78,6 +88,13 @@ func (q *question) least(floor float32) float32 { return q.leastOf(float64(floor
 
 func (q *question) leastOf(floor float64) float32 {
 	return below((floor - q.offset - q.slack) / q.step)
+}
+
+// leastFor returns what a row that is of interest to a list for q, the same query asked in another way, comes to at least here. It scores at
+// least floor: what is least there leaves out the slack that bounds have beside that.
+func (q *question) leastFor(other *question, list *shortlist) float32 {
+	floor := other.offset + other.step*float64(list.least) + other.slack
+	return q.leastOf(floor)
 }
 
 // gap is by how much scale·sum + rest·weight of a row may lie below scale·sum - rest·weight of another that scores less.

@@ -19,9 +19,13 @@ type shortlist struct {
 	lows    []float32 // the k largest lower bounds, a heap with the least at the root
 	rows    []candidate
 	least   float32 // upper bounds below this are of no interest
-	blocks  int     // that were looked at by halves
-	doubted int     // rows of those that these left in doubt
-	crowded bool    // more than most rows are left: nothing is collected any more
+
+	tops  []float32   // the k largest scores of rows by their halves or sevens, a heap as lows is
+	later []candidate // rows that these leave in doubt; upper is a bound by them
+	seen  int         // rows that were looked at by halves since later was empty
+	plain bool        // halves are not looked at any more
+
+	crowded bool // more than most rows are left: nothing is collected any more
 }
 
 // newShortlist returns a list that gives up at twice most rows.
@@ -43,19 +47,27 @@ func (l *shortlist) offer(row uint32, lower, upper float32) {
 
 // low considers a lower bound, and raises least where that makes a difference.
 func (l *shortlist) low(lower float32) {
-	switch {
-	case len(l.lows) < l.k:
-		l.lows = append(l.lows, lower)
-		up(l.lows)
-	case lower > l.lows[0]:
-		l.lows[0] = lower
-		down(l.lows)
-	default:
+	if len(l.lows) == l.k && lower <= l.lows[0] {
 		return
 	}
-	if len(l.lows) == l.k {
-		l.least = below(float64(l.lows[0]) - l.gap)
+	if l.lows = keep(l.lows, l.k, lower); len(l.lows) == l.k {
+		l.least = max(l.least, below(float64(l.lows[0])-l.gap))
 	}
+}
+
+// promises reports whether a row with that score by its halves looks like one of the k best up to now.
+func (l *shortlist) promises(middle float32) bool { return len(l.tops) < l.k || middle > l.tops[0] }
+
+// keep adds v, which is larger than the least of h, to h, a heap of at most k numbers.
+func keep(h []float32, k int, v float32) []float32 {
+	if len(h) < k {
+		h = append(h, v)
+		up(h)
+		return h
+	}
+	h[0] = v
+	down(h)
+	return h
 }
 
 // trim drops the rows that are of no interest any more, or gives up.

@@ -14,9 +14,10 @@ import (
 // sample text. Queries outside the cloud walk bridges beside links; for others they would be detours.
 
 const (
-	bridged       = 32  // rows that count as the answer of a sample
+	bridged       = 32  // rows that count as the answer of a sample: with 128 a row's bridges lead to rows that are good answers of no text
 	bridges       = 16  // bridges of a row, at most
-	bridgeBreadth = 400 // rows kept in mind while the answer of a sample is looked for
+	bridgeBreadth = 400 // rows kept in mind while the answer of a sample is looked for, or
+	bridgeShare   = 250 // one row in so many, where that is more: among a million rows a walk of 400 finds three of four
 )
 
 // Bridge makes bridges for sample queries like those that will be asked: the vectors of a vocabulary, for example. They need not be of unit
@@ -47,9 +48,17 @@ func (x *Index) Bridge(ctx context.Context, samples [][]float32) error {
 	return nil
 }
 
+// Bridged reports whether there are bridges.
+func (x *Index) Bridged() bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.graph.bridges != nil
+}
+
 // answers returns the nodes nearest to each sample, best first.
 func (x *Index) answers(ctx context.Context, samples [][]float32) [][]uint32 {
 	walkers, answers := x.linkers(), make([][]uint32, len(samples))
+	breadth := max(bridgeBreadth, len(x.ords)/bridgeShare)
 	vec.Parallel(len(walkers), len(samples), 1, func(worker, i, _ int) {
 		if ctx.Err() != nil {
 			return
@@ -57,7 +66,7 @@ func (x *Index) answers(ctx context.Context, samples [][]float32) [][]uint32 {
 		w := walkers[worker]
 		x.coder.query(w.query, samples[i])
 		w.ask()
-		w.walkFrom(bridgeBreadth)
+		w.walkFrom(breadth)
 		for _, k := range w.beam {
 			if node := w.node(k); x.graph.dead[node] == alive && len(answers[i]) < bridged {
 				answers[i] = append(answers[i], node)

@@ -162,8 +162,10 @@ func (g *graph) linkIfRoom(node uint32, layer int, to uint32) {
 	}
 }
 
-// mendDepth is how many doomed nodes the way from a node may lead through, for each link that it may have.
-const mendDepth = 4
+const (
+	mendDepth = 4 // doomed nodes that the way from a node may lead through, for each link that it may have
+	mendAmong = 8 // nodes that new links are chosen among, for each link: with 2 a graph whose rows are replaced again and again gets worse
+)
 
 // beyond returns the nodes that a node would be linked with if what is doomed were not there: its neighbours, and where the doomed among them
 // lead, and so on through those until there are enough.
@@ -173,7 +175,7 @@ func (w *walker) beyond(node uint32, layer int) []uint32 {
 	w.marks[node] = w.epoch
 	width := g.width(layer)
 	met, through := w.met[:0], []uint32{node}
-	for i := 0; i < len(through) && i <= mendDepth*width && len(met) < 2*width; i++ {
+	for i := 0; i < len(through) && i <= mendDepth*width && len(met) < mendAmong*width; i++ {
 		for _, n := range g.neighbours(through[i], layer) {
 			if w.marks[n] == w.epoch {
 				continue

@@ -1,6 +1,9 @@
 package hnsw
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Situation is what the way of answering a query depends on.
 type Situation struct {
@@ -59,15 +62,40 @@ func Decide(s Situation) Plan {
 	return p
 }
 
+// A walk for a text among a part of the rows keeps textAmongPart times EfText in mind: what a filter leaves lies deeper in the cloud than the
+// nearest of all, and without that such searches found less than 0.95 of their rows where there were no bridges. Deleted rows that are still
+// walked through are no filter: partial is below the share that they leave.
+const (
+	textAmongPart = 2
+	partial       = 7 // eighths of the rows
+)
+
+func (s Situation) isPartial() bool { return s.Passing*8 < s.Nodes*partial }
+
+// The defaults are for up to grownFrom rows. Beyond them the neighbours that a walk must tell apart lie ever closer, and the same breadth finds fewer:
+// each tenfold number of rows doubles it, for texts makes it 2.5 times as large.
+const (
+	grownFrom   = 100_000
+	grownBy     = 0.30103 // log10 2
+	grownByText = 0.39794 // log10 2.5
+)
+
 // ef is what was asked for, or the default.
 func (s Situation) ef() int {
-	switch {
-	case s.Ef > 0:
+	if s.Ef > 0 {
 		return s.Ef
-	case s.Outside:
-		return s.Options.EfText
 	}
-	return s.Options.Ef
+	ef, by := s.Options.Ef, grownBy
+	if s.Outside {
+		ef, by = s.Options.EfText, grownByText
+		if s.isPartial() {
+			ef *= textAmongPart
+		}
+	}
+	if s.Nodes > grownFrom {
+		ef = int(float64(ef) * math.Pow(float64(s.Nodes)/grownFrom, by))
+	}
+	return ef
 }
 
 // atLeast is ef, or more if so many hits are wanted.
@@ -89,9 +117,14 @@ func (p Plan) String() string {
 
 func (p Plan) breadth() string {
 	text := fmt.Sprintf("ef %d", p.of.ef())
+	if p.of.Ef == 0 && p.of.Nodes > grownFrom {
+		text += " among so many rows"
+	}
 	switch {
 	case p.of.Ef > 0:
 		text += ", as asked for"
+	case p.of.Outside && p.of.isPartial():
+		text += ", for a query far from all rows among a part of them"
 	case p.of.Outside:
 		text += ", for a query far from all rows, as texts are from pictures"
 	default:

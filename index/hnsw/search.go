@@ -152,14 +152,7 @@ func (s *search) scan() ([]index.Hit, error) {
 // each calls f for every node that may be answered.
 func (s *search) each(f func(node uint32) error) error {
 	if s.filter != nil && s.filter.GetCardinality() < uint64(len(s.x.ords)) {
-		for it := s.filter.Iterator(); it.HasNext(); {
-			if node, ok := s.x.at.get(it.Next()); ok {
-				if err := f(node); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+		return s.x.at.each(s.filter, f)
 	}
 	for node := range s.x.ords {
 		if s.passes(uint32(node)) {

@@ -26,7 +26,7 @@ type job struct {
 // Thread is the thread that owns a context, lent to a function for as long as it runs.
 type Thread struct {
 	d      *Driver
-	stream uintptr // where work goes: that of a recording, or 0
+	stream uintptr // where work goes; see Use
 }
 
 // errClosed is the answer of a context after Close.

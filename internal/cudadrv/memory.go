@@ -48,6 +48,37 @@ func Download[T any](t *Thread, dst []T, src Ptr) error {
 	return err
 }
 
+// Pinned is memory of the host that the device copies from by itself, while the processor does something else.
+type Pinned struct {
+	at    unsafe.Pointer
+	bytes int64
+}
+
+// AllocPinned reserves n bytes, at least one, of such memory.
+func (t *Thread) AllocPinned(n int64) (*Pinned, error) {
+	p := &Pinned{bytes: max(n, 1)}
+	if err := t.d.call(cuMemHostAlloc, uintptr(unsafe.Pointer(&p.at)), uintptr(p.bytes), 0); err != nil {
+		return nil, fmt.Errorf("%d bytes of page-locked memory: %w", n, err)
+	}
+	return p, nil
+}
+
+// FreePinned gives it back; nil is none. No copy from it may be under way.
+func (t *Thread) FreePinned(p *Pinned) error {
+	if p == nil {
+		return nil
+	}
+	return t.d.call(cuMemFreeHost, uintptr(p.at))
+}
+
+// F32 is the memory as numbers.
+func (p *Pinned) F32() []float32 { return unsafe.Slice((*float32)(p.at), p.bytes/4) }
+
+// Send copies the first n bytes to the device, in a stream: it has begun when Send returns, and the memory must stay as it is until it is done.
+func (t *Thread) Send(s Stream, dst Ptr, p *Pinned, n int64) error {
+	return t.d.call(cuMemcpyHtoDAsync, uintptr(dst), uintptr(p.at), uintptr(n), uintptr(s))
+}
+
 // Zero sets n words of four bytes to zero, in the order of launches.
 func (t *Thread) Zero(p Ptr, words int64) error {
 	if words == 0 {

@@ -105,7 +105,14 @@ type Side struct {
 
 // OpenSide opens a derived file.
 func (s *Store) OpenSide(name string) (*Side, error) {
-	f, err := s.fence.FS.Open(s.sidePath(name))
+	return openSide(s.fence.FS, s.sidePath(name), name)
+}
+
+// OpenFile opens a file of the operating system as if it were a derived one.
+func OpenFile(path string) (*Side, error) { return openSide(vfs.Default, path, path) }
+
+func openSide(fsys vfs.FS, path, name string) (*Side, error) {
+	f, err := fsys.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +129,7 @@ func (s *Store) OpenSide(name string) (*Side, error) {
 	}
 	side.Data = make([]byte, st.Size())
 	if _, err := io.ReadFull(f, side.Data); err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.sidePath(name), err)
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return side, nil
 }

@@ -14,10 +14,15 @@ func dotInt8AVX2(dst *int32, q *int16, rows *int8, d int, n int, tail *int16)
 //go:noescape
 func dotInt8AtAVX2(dst *int32, q *int16, rows *int8, d int, n int, tail *int16, ids *uint32)
 
-// Products of q with rows of half bytes; see gen/dense.
+// Products of q with 4 rows of half bytes at once; see gen/dense.
 //
 //go:noescape
-func dotNibblesAVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+func dotNibbles4AVX2(dst *int32, q *int8, rows *byte, turns int, n int, start int32)
+
+// Products of q with 1 rows of half bytes at once; see gen/dense.
+//
+//go:noescape
+func dotNibbles1AVX2(dst *int32, q *int8, rows *byte, turns int, n int, start int32)
 
 // Bytes as int16; see gen/dense.
 //
@@ -34,6 +39,21 @@ func panel6AVX2(o *int32, packed *int16, rows *int16, stride int, pairs int)
 //go:noescape
 func panel1AVX2(o *int32, packed *int16, rows *int16, stride int, pairs int)
 
+// The seven upper bits of bytes; see gen/dense.
+//
+//go:noescape
+func sevensAVX2(dst *byte, src *int8, n int)
+
+// 6 rows of seven bits with 16 queries; see gen/dense.
+//
+//go:noescape
+func panelSevens6AVX2(o *int32, packed *int8, rows *byte, start *int32, stride int, turns int)
+
+// 1 rows of seven bits with 16 queries; see gen/dense.
+//
+//go:noescape
+func panelSevens1AVX2(o *int32, packed *int8, rows *byte, start *int32, stride int, turns int)
+
 // Which rows reach a score; see gen/dense.
 //
 //go:noescape
@@ -43,3 +63,8 @@ func reachAVX2(mask *byte, sums *int32, scale *float32, rest *float32, n int, w 
 //
 //go:noescape
 func reachPanelAVX2(mask *uint16, sums *int32, scale *float32, rest *float32, n int, w *float32, least *float32)
+
+// Which rows reach the scores of 16 queries; see gen/dense.
+//
+//go:noescape
+func reachAlongAVX2(mask *uint16, sums *int32, scale *float32, rest *float32, along *float32, n int, w *float32, a *float32, least *float32)

@@ -171,72 +171,190 @@ done:
 	VZEROUPPER
 	RET
 
-// func dotNibblesAVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+// func dotNibbles4AVX2(dst *int32, q *int8, rows *byte, turns int, n int, start int32)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·dotNibblesAVX2(SB), NOSPLIT, $0-40
-	MOVQ     dst+0(FP), AX
-	MOVQ     q+8(FP), CX
-	MOVQ     rows+16(FP), DX
-	MOVQ     turns+24(FP), BX
-	MOVQ     n+32(FP), SI
-	VPCMPEQB Y0, Y0, Y0
-	VPSRLW   $0x0f, Y0, Y1
-	VPSRLW   $0x0c, Y0, Y0
-	VPSLLW   $0x08, Y0, Y2
-	VPOR     Y2, Y0, Y0
-	MOVQ     BX, DI
-	SHLQ     $0x07, DI
-	ADDQ     DX, DI
+TEXT ·dotNibbles4AVX2(SB), NOSPLIT, $0-44
+	MOVQ         dst+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         rows+16(FP), DX
+	MOVQ         turns+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVL         start+40(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, X0
+	VPCMPEQB     Y1, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPSLLW       $0x08, Y1, Y2
+	VPOR         Y2, Y1, Y1
+	MOVQ         BX, R8
+	SHLQ         $0x05, R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         8192(DX), DI
 
-nibble_row:
+rows:
 	TESTQ SI, SI
-	JZ    nibble_done
+	JZ    done
+	VPXOR Y2, Y2, Y2
+	VPXOR Y4, Y4, Y4
+	VPXOR Y6, Y6, Y6
+	VPXOR Y8, Y8, Y8
+	MOVQ  BX, R10
+	MOVQ  CX, R11
+
+some:
+	TESTQ   R10, R10
+	JZ      sum
+	MOVQ    $0x00000004, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	SUBQ    R12, R10
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y9, Y9, Y9
+
+turn:
+	VMOVDQU    (R11), Y12
+	VMOVDQU    32(R11), Y13
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	VMOVDQU    (DX), Y10
+	VPSRLW     $0x04, Y10, Y11
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y11, Y11
+	VPMADDUBSW Y12, Y10, Y10
+	VPMADDUBSW Y13, Y11, Y11
+	VPADDW     Y10, Y3, Y3
+	VPADDW     Y11, Y3, Y3
+	VMOVDQU    (DX)(R8*1), Y10
+	VPSRLW     $0x04, Y10, Y11
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y11, Y11
+	VPMADDUBSW Y12, Y10, Y10
+	VPMADDUBSW Y13, Y11, Y11
+	VPADDW     Y10, Y5, Y5
+	VPADDW     Y11, Y5, Y5
+	VMOVDQU    (DX)(R8*2), Y10
+	VPSRLW     $0x04, Y10, Y11
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y11, Y11
+	VPMADDUBSW Y12, Y10, Y10
+	VPMADDUBSW Y13, Y11, Y11
+	VPADDW     Y10, Y7, Y7
+	VPADDW     Y11, Y7, Y7
+	VMOVDQU    (DX)(R9*1), Y10
+	VPSRLW     $0x04, Y10, Y11
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y11, Y11
+	VPMADDUBSW Y12, Y10, Y10
+	VPMADDUBSW Y13, Y11, Y11
+	VPADDW     Y10, Y9, Y9
+	VPADDW     Y11, Y9, Y9
+	ADDQ       $0x20, DX
+	ADDQ       $0x00000080, DI
+	ADDQ       $0x40, R11
+	DECQ       R12
+	JNZ        turn
+	VPCMPEQB   Y10, Y10, Y10
+	VPSRLW     $0x0f, Y10, Y10
+	VPMADDWD   Y10, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+	VPMADDWD   Y10, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPMADDWD   Y10, Y7, Y7
+	VPADDD     Y7, Y6, Y6
+	VPMADDWD   Y10, Y9, Y9
+	VPADDD     Y9, Y8, Y8
+	JMP        some
+
+sum:
+	VPHADDD      Y4, Y2, Y2
+	VPHADDD      Y8, Y6, Y6
+	VPHADDD      Y6, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VPADDD       X3, X2, X3
+	VPADDD       X0, X3, X3
+	VMOVDQU      X3, (AX)
+	ADDQ         R9, DX
+	ADDQ         $0x00000010, AX
+	DECQ         SI
+	JMP          rows
+
+done:
+	VZEROUPPER
+	RET
+
+// func dotNibbles1AVX2(dst *int32, q *int8, rows *byte, turns int, n int, start int32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·dotNibbles1AVX2(SB), NOSPLIT, $0-44
+	MOVQ         dst+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         rows+16(FP), DX
+	MOVQ         turns+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVL         start+40(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, X0
+	VPCMPEQB     Y1, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPSLLW       $0x08, Y1, Y2
+	VPOR         Y2, Y1, Y1
+	MOVQ         BX, DI
+	SHLQ         $0x05, DI
+	LEAQ         (DI)(DI*2), DI
+	LEAQ         8192(DX), DI
+
+rows:
+	TESTQ SI, SI
+	JZ    done
 	VPXOR Y2, Y2, Y2
 	MOVQ  BX, R8
 	MOVQ  CX, R9
 
-nibble_some:
+some:
 	TESTQ   R8, R8
-	JZ      nibble_sum
-	MOVQ    $0x00000008, R10
+	JZ      sum
+	MOVQ    $0x00000004, R10
 	CMPQ    R8, R10
 	CMOVQLT R8, R10
 	SUBQ    R10, R8
 	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
 
-nibble_turn:
+turn:
+	VMOVDQU    (R9), Y6
+	VMOVDQU    32(R9), Y7
 	PREFETCHT0 (DI)
-	VMOVDQU    (DX), Y5
-	VPSRLW     $0x04, Y5, Y6
-	VPAND      Y0, Y5, Y5
-	VPMADDUBSW (R9), Y5, Y5
+	VMOVDQU    (DX), Y4
+	VPSRLW     $0x04, Y4, Y5
+	VPAND      Y1, Y4, Y4
+	VPAND      Y1, Y5, Y5
+	VPMADDUBSW Y6, Y4, Y4
+	VPMADDUBSW Y7, Y5, Y5
+	VPADDW     Y4, Y3, Y3
 	VPADDW     Y5, Y3, Y3
-	VPAND      Y0, Y6, Y6
-	VPMADDUBSW 32(R9), Y6, Y6
-	VPADDW     Y6, Y4, Y4
 	ADDQ       $0x20, DX
-	ADDQ       $0x20, DI
+	ADDQ       $0x00000020, DI
 	ADDQ       $0x40, R9
 	DECQ       R10
-	JNZ        nibble_turn
-	VPMADDWD   Y1, Y3, Y3
+	JNZ        turn
+	VPCMPEQB   Y4, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPMADDWD   Y4, Y3, Y3
 	VPADDD     Y3, Y2, Y2
-	VPMADDWD   Y1, Y4, Y4
-	VPADDD     Y4, Y2, Y2
-	JMP        nibble_some
+	JMP        some
 
-nibble_sum:
+sum:
 	VEXTRACTI128 $0x01, Y2, X3
 	VPADDD       X3, X2, X3
 	VPHADDD      X3, X3, X3
 	VPHADDD      X3, X3, X3
+	VPADDD       X0, X3, X3
 	VMOVD        X3, (AX)
-	ADDQ         $0x04, AX
+	ADDQ         $0x00000004, AX
 	DECQ         SI
-	JMP          nibble_row
+	JMP          rows
 
-nibble_done:
+done:
 	VZEROUPPER
 	RET
 
@@ -549,8 +667,438 @@ one_end:
 	VZEROUPPER
 	RET
 
+// func sevensAVX2(dst *byte, src *int8, n int)
+// Requires: AVX, AVX2
+TEXT ·sevensAVX2(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x7f7f7f7f, BX
+	VMOVD        BX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0x40404040, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	XORQ         BX, BX
+
+next:
+	CMPQ    BX, DX
+	JGE     done
+	VMOVDQU (CX)(BX*1), Y0
+	VPSRLW  $0x01, Y0, Y0
+	VPAND   Y1, Y0, Y0
+	VPXOR   Y2, Y0, Y0
+	VMOVDQU Y0, (AX)(BX*1)
+	ADDQ    $0x20, BX
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func panelSevens6AVX2(o *int32, packed *int8, rows *byte, start *int32, stride int, turns int)
+// Requires: AVX, AVX2
+TEXT ·panelSevens6AVX2(SB), NOSPLIT, $0-48
+	MOVQ    o+0(FP), AX
+	MOVQ    packed+8(FP), CX
+	MOVQ    rows+16(FP), DX
+	MOVQ    start+24(FP), BX
+	MOVQ    stride+32(FP), SI
+	MOVQ    turns+40(FP), DI
+	LEAQ    (DX)(SI*2), R8
+	ADDQ    SI, R8
+	VMOVDQU (BX), Y0
+	VMOVDQU Y0, (AX)
+	VMOVDQU Y0, 64(AX)
+	VMOVDQU Y0, 128(AX)
+	VMOVDQU Y0, 192(AX)
+	VMOVDQU Y0, 256(AX)
+	VMOVDQU Y0, 320(AX)
+	VMOVDQU 32(BX), Y1
+	VMOVDQU Y1, 32(AX)
+	VMOVDQU Y1, 96(AX)
+	VMOVDQU Y1, 160(AX)
+	VMOVDQU Y1, 224(AX)
+	VMOVDQU Y1, 288(AX)
+	VMOVDQU Y1, 352(AX)
+
+turn:
+	VMOVDQU      (CX), Y0
+	VMOVDQU      32(CX), Y1
+	VPBROADCASTD (DX), Y2
+	VPMADDUBSW   Y0, Y2, Y4
+	VPMADDUBSW   Y1, Y2, Y5
+	VPBROADCASTD (DX)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y6
+	VPMADDUBSW   Y1, Y2, Y7
+	VPBROADCASTD (DX)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y8
+	VPMADDUBSW   Y1, Y2, Y9
+	VPBROADCASTD (R8), Y2
+	VPMADDUBSW   Y0, Y2, Y10
+	VPMADDUBSW   Y1, Y2, Y11
+	VPBROADCASTD (R8)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y12
+	VPMADDUBSW   Y1, Y2, Y13
+	VPBROADCASTD (R8)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y14
+	VPMADDUBSW   Y1, Y2, Y15
+	VMOVDQU      64(CX), Y0
+	VMOVDQU      96(CX), Y1
+	VPBROADCASTD 4(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y4, Y4
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y5, Y5
+	VPBROADCASTD 4(DX)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y6, Y6
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y7, Y7
+	VPBROADCASTD 4(DX)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y8, Y8
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y9, Y9
+	VPBROADCASTD 4(R8), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y10, Y10
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y11, Y11
+	VPBROADCASTD 4(R8)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y12, Y12
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y13, Y13
+	VPBROADCASTD 4(R8)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y14, Y14
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y15, Y15
+	VMOVDQU      128(CX), Y0
+	VMOVDQU      160(CX), Y1
+	VPBROADCASTD 8(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y4, Y4
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y5, Y5
+	VPBROADCASTD 8(DX)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y6, Y6
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y7, Y7
+	VPBROADCASTD 8(DX)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y8, Y8
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y9, Y9
+	VPBROADCASTD 8(R8), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y10, Y10
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y11, Y11
+	VPBROADCASTD 8(R8)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y12, Y12
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y13, Y13
+	VPBROADCASTD 8(R8)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y14, Y14
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y15, Y15
+	VMOVDQU      192(CX), Y0
+	VMOVDQU      224(CX), Y1
+	VPBROADCASTD 12(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y4, Y4
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y5, Y5
+	VPBROADCASTD 12(DX)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y6, Y6
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y7, Y7
+	VPBROADCASTD 12(DX)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y8, Y8
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y9, Y9
+	VPBROADCASTD 12(R8), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y10, Y10
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y11, Y11
+	VPBROADCASTD 12(R8)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y12, Y12
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y13, Y13
+	VPBROADCASTD 12(R8)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y14, Y14
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y15, Y15
+	VMOVDQU      256(CX), Y0
+	VMOVDQU      288(CX), Y1
+	VPBROADCASTD 16(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y4, Y4
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y5, Y5
+	VPBROADCASTD 16(DX)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y6, Y6
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y7, Y7
+	VPBROADCASTD 16(DX)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y8, Y8
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y9, Y9
+	VPBROADCASTD 16(R8), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y10, Y10
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y11, Y11
+	VPBROADCASTD 16(R8)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y12, Y12
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y13, Y13
+	VPBROADCASTD 16(R8)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y14, Y14
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y15, Y15
+	VMOVDQU      320(CX), Y0
+	VMOVDQU      352(CX), Y1
+	VPBROADCASTD 20(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y4, Y4
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y5, Y5
+	VPBROADCASTD 20(DX)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y6, Y6
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y7, Y7
+	VPBROADCASTD 20(DX)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y8, Y8
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y9, Y9
+	VPBROADCASTD 20(R8), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y10, Y10
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y11, Y11
+	VPBROADCASTD 20(R8)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y12, Y12
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y13, Y13
+	VPBROADCASTD 20(R8)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y14, Y14
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y15, Y15
+	VMOVDQU      384(CX), Y0
+	VMOVDQU      416(CX), Y1
+	VPBROADCASTD 24(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y4, Y4
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y5, Y5
+	VPBROADCASTD 24(DX)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y6, Y6
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y7, Y7
+	VPBROADCASTD 24(DX)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y8, Y8
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y9, Y9
+	VPBROADCASTD 24(R8), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y10, Y10
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y11, Y11
+	VPBROADCASTD 24(R8)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y12, Y12
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y13, Y13
+	VPBROADCASTD 24(R8)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y14, Y14
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y15, Y15
+	VMOVDQU      448(CX), Y0
+	VMOVDQU      480(CX), Y1
+	VPBROADCASTD 28(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y4, Y4
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y5, Y5
+	VPBROADCASTD 28(DX)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y6, Y6
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y7, Y7
+	VPBROADCASTD 28(DX)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y8, Y8
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y9, Y9
+	VPBROADCASTD 28(R8), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y10, Y10
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y11, Y11
+	VPBROADCASTD 28(R8)(SI*1), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y12, Y12
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y13, Y13
+	VPBROADCASTD 28(R8)(SI*2), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPADDW       Y3, Y14, Y14
+	VPMADDUBSW   Y1, Y2, Y3
+	VPADDW       Y3, Y15, Y15
+	VPCMPEQB     Y2, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPMADDWD     Y2, Y4, Y3
+	VPADDD       (AX), Y3, Y3
+	VMOVDQU      Y3, (AX)
+	VPMADDWD     Y2, Y5, Y3
+	VPADDD       32(AX), Y3, Y3
+	VMOVDQU      Y3, 32(AX)
+	VPMADDWD     Y2, Y6, Y3
+	VPADDD       64(AX), Y3, Y3
+	VMOVDQU      Y3, 64(AX)
+	VPMADDWD     Y2, Y7, Y3
+	VPADDD       96(AX), Y3, Y3
+	VMOVDQU      Y3, 96(AX)
+	VPMADDWD     Y2, Y8, Y3
+	VPADDD       128(AX), Y3, Y3
+	VMOVDQU      Y3, 128(AX)
+	VPMADDWD     Y2, Y9, Y3
+	VPADDD       160(AX), Y3, Y3
+	VMOVDQU      Y3, 160(AX)
+	VPMADDWD     Y2, Y10, Y3
+	VPADDD       192(AX), Y3, Y3
+	VMOVDQU      Y3, 192(AX)
+	VPMADDWD     Y2, Y11, Y3
+	VPADDD       224(AX), Y3, Y3
+	VMOVDQU      Y3, 224(AX)
+	VPMADDWD     Y2, Y12, Y3
+	VPADDD       256(AX), Y3, Y3
+	VMOVDQU      Y3, 256(AX)
+	VPMADDWD     Y2, Y13, Y3
+	VPADDD       288(AX), Y3, Y3
+	VMOVDQU      Y3, 288(AX)
+	VPMADDWD     Y2, Y14, Y3
+	VPADDD       320(AX), Y3, Y3
+	VMOVDQU      Y3, 320(AX)
+	VPMADDWD     Y2, Y15, Y3
+	VPADDD       352(AX), Y3, Y3
+	VMOVDQU      Y3, 352(AX)
+	ADDQ         $0x00000200, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, R8
+	DECQ         DI
+	JNZ          turn
+	VZEROUPPER
+	RET
+
+// func panelSevens1AVX2(o *int32, packed *int8, rows *byte, start *int32, stride int, turns int)
+// Requires: AVX, AVX2
+TEXT ·panelSevens1AVX2(SB), NOSPLIT, $0-48
+	MOVQ    o+0(FP), AX
+	MOVQ    packed+8(FP), CX
+	MOVQ    rows+16(FP), DX
+	MOVQ    start+24(FP), BX
+	MOVQ    stride+32(FP), SI
+	MOVQ    turns+40(FP), SI
+	VMOVDQU (BX), Y0
+	VMOVDQU Y0, (AX)
+	VMOVDQU 32(BX), Y1
+	VMOVDQU Y1, 32(AX)
+
+turn:
+	VMOVDQU      (CX), Y0
+	VMOVDQU      32(CX), Y1
+	VPBROADCASTD (DX), Y2
+	VPMADDUBSW   Y0, Y2, Y3
+	VPMADDUBSW   Y1, Y2, Y4
+	VMOVDQU      64(CX), Y0
+	VMOVDQU      96(CX), Y1
+	VPBROADCASTD 4(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y0
+	VPADDW       Y0, Y3, Y3
+	VPMADDUBSW   Y1, Y2, Y0
+	VPADDW       Y0, Y4, Y4
+	VMOVDQU      128(CX), Y0
+	VMOVDQU      160(CX), Y1
+	VPBROADCASTD 8(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y0
+	VPADDW       Y0, Y3, Y3
+	VPMADDUBSW   Y1, Y2, Y0
+	VPADDW       Y0, Y4, Y4
+	VMOVDQU      192(CX), Y0
+	VMOVDQU      224(CX), Y1
+	VPBROADCASTD 12(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y0
+	VPADDW       Y0, Y3, Y3
+	VPMADDUBSW   Y1, Y2, Y0
+	VPADDW       Y0, Y4, Y4
+	VMOVDQU      256(CX), Y0
+	VMOVDQU      288(CX), Y1
+	VPBROADCASTD 16(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y0
+	VPADDW       Y0, Y3, Y3
+	VPMADDUBSW   Y1, Y2, Y0
+	VPADDW       Y0, Y4, Y4
+	VMOVDQU      320(CX), Y0
+	VMOVDQU      352(CX), Y1
+	VPBROADCASTD 20(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y0
+	VPADDW       Y0, Y3, Y3
+	VPMADDUBSW   Y1, Y2, Y0
+	VPADDW       Y0, Y4, Y4
+	VMOVDQU      384(CX), Y0
+	VMOVDQU      416(CX), Y1
+	VPBROADCASTD 24(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y0
+	VPADDW       Y0, Y3, Y3
+	VPMADDUBSW   Y1, Y2, Y0
+	VPADDW       Y0, Y4, Y4
+	VMOVDQU      448(CX), Y0
+	VMOVDQU      480(CX), Y1
+	VPBROADCASTD 28(DX), Y2
+	VPMADDUBSW   Y0, Y2, Y0
+	VPADDW       Y0, Y3, Y3
+	VPMADDUBSW   Y1, Y2, Y0
+	VPADDW       Y0, Y4, Y4
+	VPCMPEQB     Y2, Y2, Y2
+	VPSRLW       $0x0f, Y2, Y2
+	VPMADDWD     Y2, Y3, Y0
+	VPADDD       (AX), Y0, Y0
+	VMOVDQU      Y0, (AX)
+	VPMADDWD     Y2, Y4, Y0
+	VPADDD       32(AX), Y0, Y0
+	VMOVDQU      Y0, 32(AX)
+	ADDQ         $0x00000200, CX
+	ADDQ         $0x20, DX
+	DECQ         SI
+	JNZ          turn
+	VZEROUPPER
+	RET
+
 // func reachAVX2(mask *byte, sums *int32, scale *float32, rest *float32, n int, w float32, least float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2, MMX+, SSE
 TEXT ·reachAVX2(SB), NOSPLIT, $0-48
 	MOVQ         mask+0(FP), AX
 	MOVQ         sums+8(FP), CX
@@ -563,21 +1111,23 @@ TEXT ·reachAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS X1, Y1
 
 next:
-	CMPQ      SI, $0x08
-	JL        done
-	VCVTDQ2PS (CX), Y2
-	VMULPS    (DX), Y2, Y2
-	VMULPS    (BX), Y0, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x1d, Y1, Y2, Y2
-	VMOVMSKPS Y2, DI
-	MOVB      DI, (AX)
-	INCQ      AX
-	ADDQ      $0x20, CX
-	ADDQ      $0x20, DX
-	ADDQ      $0x20, BX
-	SUBQ      $0x08, SI
-	JMP       next
+	CMPQ       SI, $0x08
+	JL         done
+	PREFETCHT0 1024(DX)
+	PREFETCHT0 1024(BX)
+	VCVTDQ2PS  (CX), Y2
+	VMULPS     (DX), Y2, Y2
+	VMULPS     (BX), Y0, Y3
+	VADDPS     Y3, Y2, Y2
+	VCMPPS     $0x1d, Y1, Y2, Y2
+	VMOVMSKPS  Y2, DI
+	MOVB       DI, (AX)
+	INCQ       AX
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, DX
+	ADDQ       $0x20, BX
+	SUBQ       $0x08, SI
+	JMP        next
 
 done:
 	VZEROUPPER
@@ -592,11 +1142,11 @@ TEXT ·reachPanelAVX2(SB), NOSPLIT, $0-56
 	MOVQ    rest+24(FP), BX
 	MOVQ    n+32(FP), SI
 	MOVQ    w+40(FP), DI
-	MOVQ    least+48(FP), R8
 	VMOVUPS (DI), Y0
-	VMOVUPS (R8), Y1
-	VMOVUPS 32(DI), Y2
-	VMOVUPS 32(R8), Y3
+	VMOVUPS 32(DI), Y1
+	MOVQ    least+48(FP), DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y3
 
 next:
 	TESTQ        SI, SI
@@ -607,11 +1157,11 @@ next:
 	VMULPS       Y4, Y6, Y6
 	VMULPS       Y5, Y0, Y7
 	VADDPS       Y7, Y6, Y6
-	VCMPPS       $0x1d, Y1, Y6, Y6
+	VCMPPS       $0x1d, Y2, Y6, Y6
 	VMOVMSKPS    Y6, DI
 	VCVTDQ2PS    32(CX), Y6
 	VMULPS       Y4, Y6, Y6
-	VMULPS       Y5, Y2, Y7
+	VMULPS       Y5, Y1, Y7
 	VADDPS       Y7, Y6, Y6
 	VCMPPS       $0x1d, Y3, Y6, Y6
 	VMOVMSKPS    Y6, R8
@@ -623,6 +1173,62 @@ next:
 	ADDQ         $0x04, DX
 	ADDQ         $0x04, BX
 	DECQ         SI
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
+// func reachAlongAVX2(mask *uint16, sums *int32, scale *float32, rest *float32, along *float32, n int, w *float32, a *float32, least *float32)
+// Requires: AVX
+TEXT ·reachAlongAVX2(SB), NOSPLIT, $0-72
+	MOVQ    mask+0(FP), AX
+	MOVQ    sums+8(FP), CX
+	MOVQ    scale+16(FP), DX
+	MOVQ    rest+24(FP), BX
+	MOVQ    along+32(FP), SI
+	MOVQ    n+40(FP), DI
+	MOVQ    w+48(FP), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	MOVQ    least+64(FP), R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	MOVQ    a+56(FP), R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+
+next:
+	TESTQ        DI, DI
+	JZ           done
+	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y7
+	VBROADCASTSS (SI), Y8
+	VCVTDQ2PS    (CX), Y9
+	VMULPS       Y6, Y9, Y9
+	VMULPS       Y7, Y0, Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y8, Y4, Y10
+	VADDPS       Y10, Y9, Y9
+	VCMPPS       $0x1d, Y2, Y9, Y9
+	VMOVMSKPS    Y9, R8
+	VCVTDQ2PS    32(CX), Y9
+	VMULPS       Y6, Y9, Y9
+	VMULPS       Y7, Y1, Y10
+	VADDPS       Y10, Y9, Y9
+	VMULPS       Y8, Y5, Y10
+	VADDPS       Y10, Y9, Y9
+	VCMPPS       $0x1d, Y3, Y9, Y9
+	VMOVMSKPS    Y9, R9
+	SHLL         $0x08, R9
+	ORL          R9, R8
+	MOVW         R8, (AX)
+	ADDQ         $0x02, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
+	DECQ         DI
 	JMP          next
 
 done:

@@ -2,16 +2,19 @@ package vec
 
 // bytesKernels are the kernels for rows of bytes. Nothing that they are given is empty, nothing too short, and every id is a row.
 type bytesKernels struct {
-	dotInt8    func(dst []int32, q []int16, rows []int8)
-	dotInt8At  func(dst []int32, q []int16, rows []int8, ids []uint32)
-	dotNibbles func(dst []int32, q []int8, rows []byte)
-	widen      func(dst []int16, src []int8)
-	panel      func(dst []int32, packed, rows []int16)
-	reach      func(mask []byte, sums []int32, scale, rest []float32, w, least float32)
-	reachPanel func(mask []uint16, sums []int32, scale, rest []float32, w, least *[PanelWidth]float32)
+	dotInt8     func(dst []int32, q []int16, rows []int8)
+	dotInt8At   func(dst []int32, q []int16, rows []int8, ids []uint32)
+	dotNibbles  func(dst []int32, q []int8, rows []byte, start int32)
+	widen       func(dst []int16, src []int8)
+	panel       func(dst []int32, packed, rows []int16)
+	reach       func(mask []byte, sums []int32, scale, rest []float32, w, least float32)
+	sevens      func(dst []byte, src []int8)
+	panelSevens func(dst []int32, packed []int8, rows []byte, start *[PanelWidth]int32)
+	reachAlong  func(mask []uint16, sums []int32, scale, rest, along []float32, w, a, least *[PanelWidth]float32)
+	reachPanel  func(mask []uint16, sums []int32, scale, rest []float32, w, least *[PanelWidth]float32)
 }
 
-var bytesGo = bytesKernels{dotInt8Go, dotInt8AtGo, dotNibblesGo, widenGo, panelGo, reachGo, reachPanelGo}
+var bytesGo = bytesKernels{dotInt8Go, dotInt8AtGo, dotNibblesGo, widenGo, panelGo, reachGo, sevensGo, panelSevensGo, reachAlongGo, reachPanelGo}
 
 // DotInt8 writes to dst[i] the product Σ q[j]·row[j] of q with row i of rows, which lie one after the other, each as long as q.
 // Sums are int32 and the same on every path: they wrap around where they overflow, which they do not as long as

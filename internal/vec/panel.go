@@ -90,3 +90,23 @@ func reachPanelGo(mask []uint16, sums []int32, scale, rest []float32, w, least *
 		}
 	}
 }
+
+// ReachPanelAlong is ReachPanel for sums to which along[i]·a[q] is to be added, after rest[i]·w[q].
+func ReachPanelAlong(mask []uint16, sums []int32, scale, rest, along []float32, w, a, least *[PanelWidth]float32) {
+	n := len(sums) / PanelWidth
+	if mask, scale, rest, along = mask[:n], scale[:n], rest[:n], along[:n]; n > 0 {
+		kernel.reachAlong(mask, sums[:n*PanelWidth], scale, rest, along, w, a, least)
+	}
+}
+
+// reachAlongGo is the twin of every other way to fill mask.
+func reachAlongGo(mask []uint16, sums []int32, scale, rest, along []float32, w, a, least *[PanelWidth]float32) {
+	for i := range mask {
+		mask[i] = 0
+		for q, s := range sums[i*PanelWidth : (i+1)*PanelWidth] {
+			if float32(float32(scale[i]*float32(s))+float32(rest[i]*w[q]))+float32(along[i]*a[q]) >= least[q] {
+				mask[i] |= 1 << q
+			}
+		}
+	}
+}

@@ -67,6 +67,17 @@ func TestEveryPathOfReachAgreesWithGo(t *testing.T) {
 			if !slices.Equal(got, want) || want[i]&1 == 0 {
 				t.Fatalf("%s, seed %d: %d rows with a panel: %x, want %x", k.path, seed, n, got, want)
 			}
+			along := numbers(r, n)
+			var a [PanelWidth]float32
+			for q := range a {
+				a[q] = float32(r.NormFloat64())
+			}
+			least[0] = float32(least[0] + float32(along[i]*a[0]))
+			reachAlongGo(want, sums, scale, rest, along, &w, &a, &least)
+			k.reachAlong(got, sums, scale, rest, along, &w, &a, &least)
+			if !slices.Equal(got, want) || want[i]&1 == 0 {
+				t.Fatalf("%s, seed %d: %d rows with a panel, and along: %x, want %x", k.path, seed, n, got, want)
+			}
 			for q := range w {
 				plain, mask := make([]byte, (n+7)/8), make([]byte, (n+7)/8)
 				for i := range mask {

@@ -25,10 +25,13 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 	if err := errors.Join(cfg.Validate(), init.Validate()); err != nil {
 		return nil, err
 	}
-	if init.M != cfg.Latents || cfg.Variant == "" && init.K != cfg.K {
-		return nil, fmt.Errorf("cuda: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.K)
+	if init.M != cfg.Latents || init.K != cfg.MostActive() {
+		return nil, fmt.Errorf("cuda: the initial model has %d latents and k %d, the configuration %d and %d", init.M, init.K, cfg.Latents, cfg.MostActive())
 	}
 	if err := Supports(cfg, init.D); err != nil {
+		return nil, err
+	}
+	if err := o.Precision.Check(); err != nil {
 		return nil, err
 	}
 	rows, n := init.Info.Rows, cfg.Batch
@@ -36,8 +39,8 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 		n = cfg.BatchOf(rows)
 	}
 	b := &backend{
-		cfg: cfg, like: init.Clone(), total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows),
-		shape: shape{n: n, m: init.M, d: init.D, k: max(cfg.K, cfg.KStart), noise: cfg.Noise > 0},
+		cfg: cfg, options: o, like: init.Clone(), rows: rows, total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows), graphs: map[int]*cudadrv.Graph{},
+		shape: shapeOf(cfg, init, n, o.Precision.of(n)),
 	}
 	b.overdue = math.MaxInt32
 	if cfg.Revive > 0 {
@@ -58,7 +61,9 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 // backend is a run on the device. What is there is the truth; like says only how rows are standardised and where the model comes from.
 type backend struct {
 	cfg         train.Config
+	options     Options
 	like        *sae.Model
+	rows        int   // of the run; 0: not known
 	total       int   // steps of the run
 	epoch       int   // steps of an epoch
 	reviveUntil int   // the step from which on nothing is revived
@@ -68,14 +73,16 @@ type backend struct {
 	program program
 	memory  memory
 	shape   shape
-	list    []launch       // the kernels of a step
-	warm    bool           // they have run
-	graph   *cudadrv.Graph // all of a step, once they have
+	feed    feed
+	stream  cudadrv.Stream         // of all kernels
+	warm    bool                   // the kernels of a step have run
+	graphs  map[int]*cudadrv.Graph // so many steps as one
 
-	steps  int // done
-	noise  []float32
-	broken error // what a step failed with: what is on the device is then in no known state
-	closed bool
+	clock     *clock  // nil: nobody wants to know
+	steps     int     // done
+	threshold float64 // of BatchTopK
+	broken    error   // what a step failed with: what is on the device is then in no known state
+	closed    bool
 }
 
 // begin brings kernels and model onto the device. What fails leaves nothing behind there.
@@ -84,49 +91,67 @@ func (b *backend) begin(t *cudadrv.Thread) error {
 	if err != nil {
 		return err
 	}
-	if err := b.shape.fits(free); err != nil {
+	if err := b.lay(b.options.limit(free), b.rows); err != nil {
 		return err
 	}
-	if err := b.program.load(t); err != nil {
-		return err
-	}
-	if err := b.memory.alloc(t, b.shape, 0, slots); err != nil {
-		return errors.Join(err, b.program.unload(t))
-	}
-	err = b.memory.zero(t, b.shape, decM, decV, encM, encV, bencM, bencV, bdecM, bdecV, idle)
-	if err == nil {
-		err = b.memory.upload(t, weights(b.like))
-	}
-	if err != nil {
+	if err := b.bring(t); err != nil {
 		return errors.Join(err, b.end(t))
 	}
-	b.bind()
 	return nil
 }
 
-// bind makes the kernels of a step ready for the buffers as they are.
-func (b *backend) bind() {
-	unit := 0
-	if b.cfg.UnitDecoder {
-		unit = 1
+// bring makes everything that a step needs.
+func (b *backend) bring(t *cudadrv.Thread) (err error) {
+	if err := b.program.load(t, b.shape.needs()); err != nil {
+		return err
 	}
-	b.warm = false
-	b.list = append(b.memory.forward(b.shape), b.memory.backward(b.shape, unit)...)
+	if b.stream, err = t.NewStream(false); err != nil {
+		return err
+	}
+	t.Use(b.stream)
+	if err := b.memory.alloc(t, b.shape, 0, slots); err != nil {
+		return err
+	}
+	if err := b.feed.open(t, b.shape.n*b.shape.d); err != nil {
+		return err
+	}
+	if err := b.memory.zero(t, b.shape, decM, decV, encM, encV, bencM, bencV, bdecM, bdecV, idle); err != nil {
+		return err
+	}
+	if b.shape.noise {
+		if err := cudadrv.Upload(t, b.memory[ziggurat], zigguratTables()); err != nil {
+			return err
+		}
+	}
+	return errors.Join(b.memory.upload(t, weights(b.like)), b.uploadRungs(t))
+}
+
+// uploadRungs uploads the levels of codes, where there are several.
+func (b *backend) uploadRungs(t *cudadrv.Thread) error {
+	if b.shape.levels < 2 {
+		return nil
+	}
+	levels, shares, _ := b.cfg.Rungs()
+	return errors.Join(cudadrv.Upload(t, b.memory[rungs], narrow(levels)), cudadrv.Upload(t, b.memory[rungWeights], shares))
 }
 
 // end gives everything on the device back.
 func (b *backend) end(t *cudadrv.Thread) error {
-	return errors.Join(b.forget(t), b.memory.free(t, 0, slots), b.program.unload(t))
+	err := errors.Join(b.clock.drop(t), b.forget(t), b.feed.close(t), b.memory.free(t, 0, slots), b.program.unload(t))
+	t.Use(0)
+	err = errors.Join(err, t.DropStream(b.stream))
+	b.stream = 0
+	return err
 }
 
-// forget drops the graph, if there is one.
+// forget drops the graphs.
 func (b *backend) forget(t *cudadrv.Thread) error {
-	if b.graph == nil {
-		return nil
+	var faults []error
+	for _, g := range b.graphs {
+		faults = append(faults, t.Drop(g))
 	}
-	g := b.graph
-	b.graph = nil
-	return t.Drop(g)
+	clear(b.graphs)
+	return errors.Join(faults...)
 }
 
 // fit makes the buffers of a batch fit n rows.
@@ -134,15 +159,20 @@ func (b *backend) fit(t *cudadrv.Thread, n int) error {
 	if n == b.shape.n {
 		return nil
 	}
-	if err := errors.Join(b.forget(t), b.memory.free(t, modelSlots, slots)); err != nil {
+	if err := errors.Join(b.forget(t), b.memory.free(t, feedSlots, slots)); err != nil {
 		return err
 	}
-	b.shape.n = n
-	if err := b.memory.alloc(t, b.shape, modelSlots, slots); err != nil {
-		return err
+	b.shape.n, b.shape.ahead, b.warm = n, 1, false
+	if b.shape.room < n {
+		if err := b.memory.free(t, x, x+1); err != nil {
+			return err
+		}
+		b.shape.room = n
+		if err := b.memory.alloc(t, b.shape, x, x+1); err != nil {
+			return err
+		}
 	}
-	b.bind()
-	return nil
+	return b.memory.alloc(t, b.shape, feedSlots, slots)
 }
 
 // weights are the tensors of a model, by their buffers.

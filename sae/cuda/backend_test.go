@@ -21,7 +21,7 @@ func TestStepsAreThoseOfTheCPU(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n, revived := cfg.Batch, 0
+			n, revived, dead := cfg.Batch, 0, 0
 			for s := range 10 {
 				at := s * n % (300 - n)
 				x := m.Standardise(nil, data.X[at*40:(at+n)*40])
@@ -40,9 +40,15 @@ func TestStepsAreThoseOfTheCPU(t *testing.T) {
 					t.Fatalf("step %d: %+v, on the CPU %+v", s, got, want)
 				}
 				revived += got.Revived
+				if s < 9 {
+					dead += got.Dead
+				}
 			}
 			if cfg.Revive > 0 && revived == 0 {
 				t.Error("nothing was revived")
+			}
+			if cfg.AuxK > 0 && dead == 0 {
+				t.Error("nothing was silent")
 			}
 			tolerance := 1e-4
 			if !fused(t) { // AdamW's first steps have the length of the rate, however small a gradient is, and make much of its rounding

@@ -85,7 +85,28 @@ func variants() map[string]train.Config {
 	revived.Revive, revived.K, revived.Batch, revived.Epochs = 0.5, 2, 32, 6
 	large := small()
 	large.Latents, large.K, large.Batch = 700, 9, 70 // more groups than k, several words of rows
-	return map[string]train.Config{"plain": small(), "unit decoder": unit, "noise and decay": noisy, "falling k": falling, "revived": revived, "larger": large}
+	dense := unit
+	dense.K, dense.Batch = 40, 70 // more than one block of every product
+	clipped, denseClipped := noisy, dense
+	clipped.Clip, denseClipped.Clip = 0.02, 0.02
+	aux := unit
+	aux.AuxK, aux.AuxWeight, aux.Epochs, aux.K, aux.Batch = 9, 0.5, 6, 2, 100 // an epoch of three steps: many are silent soon
+	shared := unit
+	shared.Variant, shared.KStart = "batchtopk", 12
+	sharedAux := shared
+	sharedAux.AuxK, sharedAux.AuxWeight, sharedAux.K, sharedAux.KStart, sharedAux.Batch, sharedAux.Eps = 30, 0.5, 2, 0, 100, 1e-6
+	nested := revived
+	nested.Levels, nested.K, nested.LevelWeights, nested.Revive = []int{2, 5, 11, 30}, 5, "reverse", 0.5
+	prefixes := unit
+	prefixes.Prefixes, prefixes.CosinePenalty, prefixes.Clip = []int{9, 20, 75, 150}, 3, 0.1
+	penalised := unit
+	penalised.Variant, penalised.L1, penalised.K = "relu", 0.01, 20
+	sparsePenalty := penalised
+	sparsePenalty.Prefixes = []int{40, 150}
+	return map[string]train.Config{
+		"silent latents": aux, "of the batch": shared, "of the batch, silent": sharedAux, "levels": nested, "prefixes, cosines, clip": prefixes, "relu": penalised, "relu, prefixes": sparsePenalty,
+		"dense": dense, "clipped": clipped, "dense, clipped": denseClipped, "plain": small(), "unit decoder": unit, "noise and decay": noisy, "falling k": falling, "revived": revived, "larger": large,
+	}
 }
 
 // clusters are rows around 256 centres.

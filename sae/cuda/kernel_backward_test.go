@@ -20,7 +20,7 @@ func TestKernelPull(t *testing.T) {
 			c := randomCodes(random, s)
 			w := normal(random, s.m*s.d)
 			gradient, pulls := make([]float32, s.m), make([]float32, s.pulls()*s.d)
-			r.run("pull", cudadrv.Grid{BlocksX: s.pulls(), ThreadsX: 128}, c.fired, c.place, c.delta, w, gradient, pulls, s.m, s.d, s.words(), s.k)
+			r.run("pull", cudadrv.Grid{BlocksX: s.pulls(), ThreadsX: 128}, c.fired, c.place, c.delta, nil, nil, nil, nil, nil, w, gradient, pulls, s.m, s.d, s.words(), s.k, 0)
 			want, wantPulls := make([]float64, s.m), make([]float64, len(pulls))
 			for i := range s.n {
 				latents, _, deltas := c.row(i)
@@ -95,9 +95,9 @@ func testLatent(t *testing.T, r *rig, s shape, unit int) {
 	opt, encOpt := optimisers()
 	values := newStep(opt, encOpt, s, s.k, 9, 10)
 	run := func(ok uint32) (dec2, enc2, bias2 tensor, idle2 []int64, stats []statValues) {
-		dec2, enc2, bias2, idle2, stats = dec.clone(), enc.clone(), bias.clone(), slices.Clone(idle), []statValues{{okay: ok}}
-		r.run("latent", cudadrv.Grid{BlocksX: s.m, ThreadsX: 256}, c.fired, c.place, c.act, c.delta, e, in, gradient,
-			dec2.w, dec2.m, dec2.v, enc2.w, enc2.m, enc2.v, bias2.w, bias2.m, bias2.v, idle2, []stepValues{values}, stats, s.m, s.d, s.words(), s.k, unit)
+		dec2, enc2, bias2, idle2, stats = dec.clone(), enc.clone(), bias.clone(), slices.Clone(idle), []statValues{{okay: ok, clip: 1}}
+		r.run("latent", cudadrv.Grid{BlocksX: s.m, ThreadsX: 256}, c.fired, c.place, c.act, c.delta, nil, e, in, gradient, nil, nil, nil, nil, nil, nil, nil,
+			dec2.w, dec2.m, dec2.v, enc2.w, enc2.m, enc2.v, bias2.w, bias2.m, bias2.v, idle2, []stepValues{values}, stats, nil, s.m, s.d, s.words(), s.k, 0, 1, 0, unit)
 		return dec2, enc2, bias2, idle2, stats
 	}
 
@@ -215,8 +215,8 @@ func TestKernelLatentAgainstFloat64(t *testing.T) {
 	}
 	wantBias := adam(bias, 0.01, 0, 0.25)
 	opt, encOpt := optimisers()
-	r.run("latent", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, c.fired, c.place, c.act, c.delta, e, in, []float32{0.25},
-		dec.w, dec.m, dec.v, enc.w, enc.m, enc.v, bias.w, bias.m, bias.v, []int64{0}, []stepValues{newStep(opt, encOpt, s, 1, 9, 10)}, []statValues{{okay: 1}}, 1, s.d, s.words(), 1, 1)
+	r.run("latent", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, c.fired, c.place, c.act, c.delta, nil, e, in, []float32{0.25}, nil, nil, nil, nil, nil, nil, nil,
+		dec.w, dec.m, dec.v, enc.w, enc.m, enc.v, bias.w, bias.m, bias.v, []int64{0}, []stepValues{newStep(opt, encOpt, s, 1, 9, 10)}, []statValues{{okay: 1, clip: 1}}, nil, 1, s.d, s.words(), 1, 0, 1, 0, 1)
 	near(t, "decoder", dec.w, want, 40)
 	near(t, "encoder", enc.w, wantEnc, 40)
 	near(t, "bias", bias.w, []float64{wantBias}, 10)
@@ -232,10 +232,10 @@ func TestKernelBias(t *testing.T) {
 		step := []stepValues{newStep(opt, encOpt, shape{n: 1, d: d}, 1, 9, 10)}
 		grid := cudadrv.Grid{BlocksX: ceil(d, 32), ThreadsX: 32, ThreadsY: 8}
 		still := before.clone()
-		r.run("bias", grid, eSums, pulls, still.w, still.m, still.v, step, []statValues{{}}, runs, blocks, d)
+		r.run("bias", grid, eSums, pulls, still.w, still.m, still.v, step, []statValues{{}}, nil, runs, blocks, d)
 		equal(t, "b_dec after a loss that is none", still.w, before.w)
 		got, want := before.clone(), before.clone()
-		r.run("bias", grid, eSums, pulls, got.w, got.m, got.v, step, []statValues{{okay: 1}}, runs, blocks, d)
+		r.run("bias", grid, eSums, pulls, got.w, got.m, got.v, step, []statValues{{okay: 1, clip: 1}}, nil, runs, blocks, d)
 		g := make([]float32, d)
 		for j := range d {
 			sum := 0.0
@@ -252,7 +252,7 @@ func TestKernelBias(t *testing.T) {
 		near(t, "m", got.m, widen(want.m), 40)
 		// With one row and nothing that pulls, the gradient is known to the bit, and so is the step.
 		got, want = before.clone(), before.clone()
-		r.run("bias", grid, eSums[:d], make([]float32, d), got.w, got.m, got.v, step, []statValues{{okay: 1}}, 1, 1, d)
+		r.run("bias", grid, eSums[:d], make([]float32, d), got.w, got.m, got.v, step, []statValues{{okay: 1, clip: 1}}, nil, 1, 1, d)
 		opt.Step(want.w, want.m, want.v, eSums[:d])
 		equal(t, "b_dec", got.w, want.w)
 		equal(t, "v", got.v, want.v)
@@ -268,8 +268,8 @@ func TestKernelPoint(t *testing.T) {
 		clear(e[3*d:])
 		dec, enc, bias := newTensor(random, m*d), newTensor(random, m*d), newTensor(random, m)
 		was, idle := dec.clone(), []int64{1, 2, 3, 4, 5, 6}
-		r.run("point", cudadrv.Grid{BlocksX: 3, ThreadsX: 128}, []uint32{4, 1, 2}, []uint32{0, 2, 3}, e,
-			dec.w, dec.m, dec.v, enc.w, enc.m, enc.v, bias.w, bias.m, bias.v, idle, d)
+		r.run("point", cudadrv.Grid{BlocksX: 8, ThreadsX: 128}, []uint32{3, 4, 1, 2, 5, 5, 5, 5, 5, 0, 2, 3, 1, 1, 1, 1, 1}, e,
+			dec.w, dec.m, dec.v, enc.w, enc.m, enc.v, bias.w, bias.m, bias.v, idle, d, 1, 0)
 		for l := range m {
 			row := map[int]int{4: 0, 1: 2}
 			from, started := row[l]

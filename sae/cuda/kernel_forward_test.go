@@ -36,8 +36,8 @@ func fused(t *testing.T) bool {
 }
 
 func TestTwinsHaveOneLayout(t *testing.T) {
-	if sizeOf[stepValues]() != stepSize || sizeOf[statValues]() != statsSize {
-		t.Errorf("the sizes are %d and %d", sizeOf[stepValues](), sizeOf[statValues]())
+	if sizeOf[stepValues]() != stepSize || sizeOf[statValues]() != statsSize || sizeOf[placeValues]() != placeSize {
+		t.Errorf("the sizes are %d, %d and %d", sizeOf[stepValues](), sizeOf[statValues](), sizeOf[placeValues]())
 	}
 }
 
@@ -208,8 +208,11 @@ func TestKernelDecode(t *testing.T) {
 			w, x := normal(random, s.m*s.d), normal(random, s.n*s.d)
 			const scale = float32(0.037)
 			e, delta, place, loss := make([]float32, s.n*s.d), make([]float32, s.n*s.k), make([]uint32, s.n*s.m), make([]float64, s.n)
-			r.run("decode", cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}, c.index, c.act, c.count, w, x, []stepValues{{scale: scale}}, e, delta, place, loss, s.m, s.d, s.k)
-			wantE, wantLoss := make([]float64, s.n*s.d), make([]float64, s.n)
+			own, rest := make([]float64, s.n), make([]float32, s.n*s.d)
+			r.run("decode", cudadrv.Grid{BlocksX: s.n, ThreadsX: 128}, c.index, c.act, c.count, nil, nil, nil, nil, w, x, []stepValues{{scale: scale, l1: 0.5, penalty: 0.25}},
+				e, delta, place, loss, own, rest, s.m, s.d, s.k, 1, 0)
+			wantE, wantLoss, wantRest := make([]float64, s.n*s.d), make([]float64, s.n), make([]float64, s.n*s.d)
+			wantOwn := make([]float64, s.n)
 			for i := range s.n {
 				latents, acts, _ := c.row(i)
 				for j := range s.d {
@@ -217,11 +220,15 @@ func TestKernelDecode(t *testing.T) {
 					for t, l := range latents {
 						y += float64(acts[t]) * float64(w[int(l)*s.d+j])
 					}
-					wantE[i*s.d+j] = float64(scale) * y
-					wantLoss[i] += y * y
+					wantE[i*s.d+j], wantRest[i*s.d+j] = float64(scale)*y, -y
+					wantOwn[i] += y * y
+				}
+				wantLoss[i] = wantOwn[i]
+				for _, a := range acts {
+					wantLoss[i] += 0.5 * float64(a)
 				}
 				for t2, l := range latents {
-					want := 0.0
+					want := 0.25
 					for j := range s.d {
 						want += float64(e[i*s.d+j]) * float64(w[int(l)*s.d+j])
 					}
@@ -237,7 +244,9 @@ func TestKernelDecode(t *testing.T) {
 				}
 			}
 			near(t, "e", e, wantE, 8)
+			near(t, "rest", rest, wantRest, 8)
 			near(t, "loss", loss, wantLoss, 8)
+			near(t, "loss without penalty", own, wantOwn, 8)
 		}
 	})
 }
@@ -249,17 +258,18 @@ func TestKernelsColumnsAndMeasure(t *testing.T) {
 		random := rand.New(rand.NewPCG(5, 5))
 		c, e := normal(random, s.n*s.d), normal(random, s.n*s.d)
 		cSums, eSums := make([]float32, s.runs()*s.d), make([]float32, s.runs()*s.d)
-		r.run("columns", cudadrv.Grid{BlocksX: ceil(s.d, 128), BlocksY: s.runs(), ThreadsX: 128}, c, e, cSums, eSums, s.n, s.d)
+		r.run("columns", cudadrv.Grid{BlocksX: ceil(s.d, 128), BlocksY: s.runs(), ThreadsX: 128}, c, e, cSums, eSums, s.n, s.d, 1)
 		wantC, wantE := make([]float32, len(cSums)), make([]float32, len(eSums))
-		loss, squares, count := make([]float64, s.n), make([]float64, s.n), make([]uint32, s.n)
+		loss, own, squares, count := make([]float64, s.n), make([]float64, s.n), make([]float64, s.n), make([]uint32, s.n)
 		want := statValues{okay: 1}
 		for i := range s.n {
 			vec.Axpy(wantC[i/16*s.d:][:s.d], 1, c[i*s.d:])
 			vec.Axpy(wantE[i/16*s.d:][:s.d], 1, e[i*s.d:])
-			loss[i], squares[i], count[i] = random.Float64(), vec.Squares(c[i*s.d:][:s.d]), uint32(i)
+			loss[i], own[i], squares[i], count[i] = random.Float64(), random.Float64(), vec.Squares(c[i*s.d:][:s.d]), uint32(i)
 			want.loss += loss[i]
+			want.own += own[i]
 			want.spread += squares[i]
-			want.active += count[i]
+			want.active += min(count[i], 30)
 		}
 		equal(t, "sums of c", cSums, wantC)
 		equal(t, "sums of e", eSums, wantE)
@@ -274,17 +284,24 @@ func TestKernelsColumnsAndMeasure(t *testing.T) {
 			if broken {
 				loss[20] = math.Inf(1)
 			}
-			got := []statValues{{}}
-			r.run("measure", cudadrv.Grid{BlocksX: 1, ThreadsX: 256}, loss, squares, count, cSums, got, s.n, s.d, s.runs())
+			got, dead := []statValues{{}}, []deadValues{{many: 5}}
+			r.run("measure", one, loss, own, squares, count, cSums, []stepValues{{aux: 0.5}}, got, dead, s.n, s.d, s.runs(), 30, 10)
 			if broken {
 				if got[0].okay != 0 {
 					t.Fatal("an infinite loss passes for a finite one")
 				}
 				continue
 			}
-			near(t, "loss and spread", []float64{got[0].loss, got[0].spread}, []float64{want.loss, want.spread}, 1e-4)
-			if got[0].active != want.active || got[0].okay != 1 {
+			near(t, "loss and spread", []float64{got[0].loss, got[0].own, got[0].spread}, []float64{want.loss, want.own, want.spread}, 1e-4)
+			weight := 0.5 * 5 / 10 / want.own
+			near(t, "weight of the silent", []float64{dead[0].weight, float64(dead[0].scale)}, []float64{weight, 2 * weight}, 1)
+			if got[0].active != want.active || got[0].okay != 1 || got[0].clip != 1 {
 				t.Fatalf("the statistics are %+v, they should be %+v", got[0], want)
+			}
+			halted := []statValues{{halt: 1}}
+			r.run("measure", one, loss, own, squares, count, cSums, []stepValues{{aux: 0.5}}, halted, dead, s.n, s.d, s.runs(), 30, 10)
+			if halted[0].okay != 0 {
+				t.Fatal("after a loss that was none a step moves weights")
 			}
 		}
 	})

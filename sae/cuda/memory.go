@@ -38,9 +38,12 @@ func (m *memory) free(t *cudadrv.Thread, from, to slot) error {
 	return errors.Join(faults...)
 }
 
-// zero clears buffers.
+// zero clears those of some buffers that are there.
 func (m *memory) zero(t *cudadrv.Thread, s shape, which ...slot) error {
 	for _, b := range which {
+		if m[b] == 0 {
+			continue
+		}
 		if err := t.Zero(m[b], s.size(b)/4); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/saedb/saedb/internal/cudadrv"
 	"github.com/saedb/saedb/internal/safetensors"
@@ -21,7 +22,7 @@ func (b *backend) Model() (*sae.Model, error) {
 		return nil, b.broken
 	}
 	m := b.like.Clone()
-	m.Info.Steps = b.steps
+	b.cfg.Finish(m, b.steps, b.threshold)
 	if err := b.context.Do(func(t *cudadrv.Thread) error { return b.memory.download(t, weights(m)) }); err != nil {
 		return nil, fmt.Errorf("cuda: model: %w", err)
 	}
@@ -50,6 +51,9 @@ func (b *backend) State() (*safetensors.File, error) {
 	}
 	f.PutI64("idle", silent)
 	f.PutI64("steps", []int64{int64(b.steps)})
+	if b.shape.batch {
+		f.PutI64("threshold", []int64{int64(math.Float64bits(b.threshold))})
+	}
 	return f, nil
 }
 
@@ -65,6 +69,12 @@ func (b *backend) Restore(f *safetensors.File) error {
 	steps, err := f.I64("steps", 1)
 	if err != nil {
 		return fmt.Errorf("cuda: restore: %w", err)
+	}
+	threshold := []int64{0}
+	if b.shape.batch {
+		if threshold, err = f.I64("threshold", 1); err != nil {
+			return fmt.Errorf("cuda: restore: %w", err)
+		}
 	}
 	read := map[slot][]float32{}
 	for name, at := range tensors {
@@ -83,5 +93,6 @@ func (b *backend) Restore(f *safetensors.File) error {
 		return b.broken
 	}
 	b.steps = int(steps[0])
+	b.threshold = math.Float64frombits(uint64(threshold[0]))
 	return nil
 }

@@ -22,109 +22,86 @@ func (b *backend) Step(batch []float32, lr float64) (train.StepResult, error) {
 	}
 	var s statValues
 	if err := b.context.Do(func(t *cudadrv.Thread) (err error) {
-		s, err = b.run(t, batch, n, lr)
+		s, err = b.one(t, batch, n, lr)
 		return err
 	}); err != nil {
-		return res, b.fail(err)
-	}
-	res = train.StepResult{
-		Loss: s.loss / float64(n*d), FVU: s.loss / max(s.spread, math.SmallestNonzeroFloat64),
-		Active: int(s.active), Dead: int(s.dead),
+		return res, b.fail(err, b.steps+1)
 	}
 	if s.okay == 0 {
-		return res, fmt.Errorf("cuda: step %d: %w", b.steps+1, train.LossError(batch, d, lr))
+		return b.result(s), fmt.Errorf("cuda: step %d: %w", b.steps+1, train.LossError(batch, d, lr))
 	}
-	b.steps++
-	if b.steps >= b.reviveUntil || s.late == 0 {
-		return res, nil
-	}
-	if err := b.context.Do(func(t *cudadrv.Thread) (err error) {
-		res.Revived, err = b.revive(t)
-		return err
-	}); err != nil {
-		return res, b.fail(err)
-	}
-	return res, nil
+	b.count(s)
+	return b.result(s), nil
 }
 
-// run brings a batch onto the device, starts the kernels and waits for what they have to tell.
-func (b *backend) run(t *cudadrv.Thread, batch []float32, n int, lr float64) (s statValues, err error) {
+// count takes a step into what the host knows of the run.
+func (b *backend) count(s statValues) {
+	b.steps++
+	b.threshold = train.Follow(b.threshold, s.leastKept(), b.steps, b.epoch)
+}
+
+// result is what a step had to tell, in the words of sae/train.
+func (b *backend) result(s statValues) train.StepResult {
+	return train.StepResult{
+		Loss: s.loss/float64(b.shape.n*b.shape.d) + s.aux, FVU: s.own / max(s.spread, math.SmallestNonzeroFloat64),
+		Active: int(s.active), Dead: int(s.dead), Revived: int(s.revived),
+	}
+}
+
+// one brings a batch onto the device, starts the kernels of a step and waits for what they have to tell. The rows of a run are not there any more then.
+func (b *backend) one(t *cudadrv.Thread, batch []float32, n int, lr float64) (s statValues, err error) {
+	if b.feed.data != nil {
+		if err := t.Wait(); err != nil { // rows may be on their way to where the batch will be
+			return s, err
+		}
+	}
+	b.feed.data, b.feed.loaded = nil, -1
 	if err := b.fit(t, n); err != nil {
 		return s, err
 	}
-	if err := b.feed(t, batch, lr); err != nil {
+	p := placeValues{fresh: 1, begun: uint32(b.steps)}
+	if err := errors.Join(
+		cudadrv.Upload(t, b.memory[x], batch), cudadrv.Upload(t, b.memory[table], []stepValues{b.values(b.steps, lr)}),
+		cudadrv.Upload(t, b.memory[place], []placeValues{p}), b.meet(t),
+	); err != nil {
 		return s, err
 	}
-	if err := b.start(t); err != nil {
+	if err := b.launch(t, 1); err != nil {
 		return s, err
 	}
-	told := []statValues{{}}
-	err = cudadrv.Download(t, told, b.memory[stats])
-	return told[0], err
+	all, err := b.hear(t, 0, 1)
+	if err != nil {
+		return s, err
+	}
+	return all[0], nil
 }
 
-// start starts the kernels of a step: the first time one by one, from then on as one graph, which is recorded when all of them have run.
-func (b *backend) start(t *cudadrv.Thread) (err error) {
-	each := func() error {
-		if err := b.memory.zero(t, b.shape, fired, stats); err != nil {
-			return err
-		}
-		return b.program.start(t, b.list)
+// meet brings to the device which latents meet in the next step, where they drive each other apart.
+func (b *backend) meet(t *cudadrv.Thread) error {
+	if !b.shape.spread {
+		return nil
 	}
-	if !b.warm {
-		b.warm = true
-		return each()
-	}
-	if b.graph == nil {
-		if b.graph, err = t.Record(each); err != nil {
-			return fmt.Errorf("record the step: %w", err)
-		}
-	}
-	return t.Replay(b.graph)
+	return cudadrv.Upload(t, b.memory[meetings], narrow(b.cfg.Meetings(b.steps+1, b.shape.m)))
 }
 
-// feed uploads what is new in a step: rows, noise, the numbers of the optimiser.
-func (b *backend) feed(t *cudadrv.Thread, batch []float32, lr float64) error {
-	if err := cudadrv.Upload(t, b.memory[x], batch); err != nil {
-		return err
+// values are the numbers of a step of the run.
+func (b *backend) values(step int, lr float64) stepValues {
+	active := b.cfg.ActiveAt(step, b.total)
+	k := active
+	if b.shape.batch {
+		k = max(k, b.like.K)
 	}
-	if b.shape.noise {
-		b.noise = append(b.noise[:0], make([]float32, len(batch))...)
-		for i := range b.shape.n {
-			b.cfg.AddNoise(b.noise[i*b.shape.d:(i+1)*b.shape.d], b.steps, i)
-		}
-		if err := cudadrv.Upload(t, b.memory[noise], b.noise); err != nil {
-			return err
-		}
+	overdue := int64(math.MaxInt32)
+	if step+1 < b.reviveUntil {
+		overdue = b.overdue
 	}
-	values := newStep(
-		b.cfg.Optimiser(lr, b.cfg.WeightDecay, b.steps+1), b.cfg.Optimiser(lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, b.steps+1),
-		b.shape, b.cfg.ActiveAt(b.steps, b.total), b.overdue, b.epoch)
-	return cudadrv.Upload(t, b.memory[step], []stepValues{values})
-}
-
-// revive gives latents that have been silent for too long a new start, and returns how many.
-func (b *backend) revive(t *cudadrv.Thread) (int, error) {
-	silent, lost := make([]int64, b.shape.m), make([]float64, b.shape.n)
-	if err := errors.Join(cudadrv.Download(t, silent, b.memory[idle]), cudadrv.Download(t, lost, b.memory[loss])); err != nil {
-		return 0, err
-	}
-	latents, rows := train.NewStarts(silent, lost, b.overdue)
-	if len(latents) == 0 {
-		return 0, nil
-	}
-	for _, v := range []struct {
-		to   slot
-		what []int
-	}{{startLatents, latents}, {startRows, rows}} {
-		if err := cudadrv.Upload(t, b.memory[v.to], narrow(v.what)); err != nil {
-			return 0, err
-		}
-	}
-	if err := b.program.start(t, []launch{b.memory.point(b.shape, len(latents))}); err != nil {
-		return 0, err
-	}
-	return len(latents), t.Wait()
+	v := newStep(
+		b.cfg.Optimiser(lr, b.cfg.WeightDecay, step+1), b.cfg.Optimiser(lr, b.cfg.WeightDecay+b.cfg.EncoderDecay, step+1),
+		b.shape, k, overdue, b.epoch)
+	v.clip, v.aux, v.spread = b.cfg.Clip, b.cfg.AuxWeight, float32(lr*b.cfg.CosinePenalty)
+	v.l1, v.penalty = b.cfg.L1*float64(b.shape.d), float32(b.cfg.L1/float64(b.shape.n))
+	v.share = uint32(active * b.shape.n)
+	return v
 }
 
 func narrow(v []int) []uint32 {
@@ -135,12 +112,16 @@ func narrow(v []int) []uint32 {
 	return w
 }
 
-// fail keeps the error of a step that the device broke off.
-func (b *backend) fail(err error) error {
+// fail keeps the error of steps that the device broke off, from the next one up to one.
+func (b *backend) fail(err error, upto int) error {
+	which := fmt.Sprintf("step %d", b.steps+1)
+	if upto > b.steps+1 {
+		which = fmt.Sprintf("steps %d to %d", b.steps+1, upto)
+	}
 	last := fmt.Sprintf("step %d was the last good one", b.steps)
 	if b.steps == 0 {
 		last = "no step was done before"
 	}
-	b.broken = fmt.Errorf("cuda: step %d: %w; %s, and the last checkpoint is as it was", b.steps+1, err, last)
+	b.broken = fmt.Errorf("cuda: %s: %w; %s, and the last checkpoint is as it was", which, err, last)
 	return b.broken
 }

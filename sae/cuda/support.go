@@ -14,22 +14,7 @@ const (
 
 // Supports says, before anything begins, what of a configuration for vectors of width d is not trained on the GPU; nil: all of it is.
 func Supports(cfg train.Config, d int) error {
-	refuse := func(what string) error {
-		return fmt.Errorf("cuda: %s is not trained on the GPU; the CPU does it", what)
-	}
 	switch {
-	case cfg.Variant != "":
-		return refuse("the variant " + cfg.Variant)
-	case len(cfg.Levels) > 0:
-		return refuse("an autoencoder for several k at once")
-	case len(cfg.Prefixes) > 0:
-		return refuse("an autoencoder for several numbers of latents at once")
-	case cfg.AuxK > 0:
-		return refuse("the auxiliary loss of silent latents")
-	case cfg.Clip > 0:
-		return refuse("a limit on the norm of the gradients")
-	case cfg.CosinePenalty > 0:
-		return refuse("a penalty on decoder rows that point the same way")
 	case d > maxWidth:
 		return fmt.Errorf("cuda: vectors of %d numbers are too wide for the GPU's kernels, which take %d; the CPU takes them", d, maxWidth)
 	case cfg.Batch > maxBatch:

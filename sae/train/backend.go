@@ -25,6 +25,18 @@ type Backend interface {
 	Close() error
 }
 
+// Runner is a Backend that takes the rows of a run from the data itself, so that it can do many steps without coming back to its caller. What it does is, step
+// by step, what Step does with the same batches.
+type Runner interface {
+	Backend
+	// Begin gives it the data, which it reads in Begin and in Steps, and may keep. It is called once before the first of the steps, after Restore where there
+	// is something to restore.
+	Begin(data Dataset) error
+	// Steps does the next steps of the run, as State counts them: at least one and at most n, none of them beyond the end of an epoch. It returns what each did;
+	// an error is that of the step after those.
+	Steps(n int) ([]StepResult, error)
+}
+
 // StepResult says what a step did. Loss and FVU are those of the batch before the
 // weights moved.
 type StepResult struct {

@@ -1,10 +1,6 @@
 package train
 
-import (
-	"slices"
-
-	"github.com/saedb/saedb/sae"
-)
+import "github.com/saedb/saedb/sae"
 
 // share leaves, of the activations of a whole batch, the k·rows strongest, of equal ones those of the earlier row and then of the
 // lower latent. It returns the least of them; 0 if there is none. Each row has at most mostActive to begin with.
@@ -36,18 +32,8 @@ func (b *cpu) share(k int) float32 {
 
 // follow moves the threshold for later towards the least activation that a batch kept: a running mean over about an epoch.
 func (b *cpu) follow(least float32) {
-	if least > 0 {
-		b.threshold += (float64(least) - b.threshold) / float64(min(b.steps, max(b.epoch, 100)))
-	}
+	b.threshold = Follow(b.threshold, float64(least), b.steps, b.epoch)
 }
 
 // finish gives a model what was learnt beside its tensors.
-func (b *cpu) finish(m *sae.Model) {
-	m.Info.Steps = b.steps
-	if len(b.cfg.Levels) > 0 {
-		m.Info.Levels = slices.Clone(b.cfg.Levels)
-	}
-	if b.cfg.Variant == batchTopK {
-		m.Threshold = float32(b.threshold)
-	}
-}
+func (b *cpu) finish(m *sae.Model) { b.cfg.Finish(m, b.steps, b.threshold) }

@@ -53,15 +53,10 @@ func CPU(cfg Config, init *sae.Model) (Backend, error) {
 		latents: make([]latentSums, (m.M+latentRun-1)/latentRun),
 		nothing: make([]float32, m.D),
 		epoch:   max(1, cfg.stepsPerEpoch(init.Info.Rows)),
-		levels:  cfg.levels(),
-		weights: cfg.levelWeights(),
 	}
+	b.levels, b.weights, b.own = cfg.Rungs()
 	for i := range b.latents {
 		b.latents[i].pull = make([]float32, m.D)
-	}
-	b.own = len(b.levels) - 1
-	if len(cfg.Levels) > 0 {
-		b.own = slices.Index(b.levels, cfg.K)
 	}
 	b.total = cfg.Steps(init.Info.Rows)
 	if cfg.Revive > 0 {

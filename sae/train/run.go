@@ -40,7 +40,8 @@ func OnStep(f func(Step) error) Option { return func(o *options) { o.onStep = f 
 
 // Checkpoint has save called after every so many steps (0: never), and when the
 // context is cancelled. save calls write once with a place for the checkpoint, and
-// should replace the last one only when write has succeeded.
+// should replace the last one only when write has succeeded. Of the steps that a Runner
+// does at once it is called after the last.
 func Checkpoint(every int, save func(write func(io.Writer) error) error) Option {
 	return func(o *options) { o.every, o.save = every, save }
 }
@@ -52,7 +53,7 @@ func ResumeFrom(r io.Reader) Option { return func(o *options) { o.resume = r } }
 // Run trains b on all rows of data: cfg.Epochs passes, each in an order of its own,
 // with the learning rates of its schedule. It returns the trained model.
 //
-// When ctx ends, Run finishes the step, writes a checkpoint if there is a place for
+// When ctx ends, Run finishes the step, or the steps that a Runner does at once, writes a checkpoint if there is a place for
 // one, and returns the context's error. A loss that is not finite is ErrLoss; the last
 // checkpoint stays as it is.
 func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Option) (*sae.Model, error) {
@@ -98,46 +99,41 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 		return o.save(func(w io.Writer) error { return place.write(w, cfg, b) })
 	}
 
-	x := make([]float32, 0, batch*model.D)
-	var rows []int
-	begun, first := time.Now(), place.Step // for Rate alone
-	for step := place.Step; step < steps; step++ {
-		if ctx.Err() != nil {
-			if err := save(); err != nil {
-				return nil, fmt.Errorf("train: stopped after step %d of %d, and the checkpoint could not be written: %w", step, steps, err)
-			}
-			return nil, fmt.Errorf("train: stopped after step %d of %d: %w", step, steps, context.Cause(ctx))
-		}
-		epoch, at := step/perEpoch, step%perEpoch
-		if rows == nil || at == 0 {
-			rows = order(cfg.Seed, epoch, n)
-		}
-		x = x[:0]
-		for _, row := range rows[at*batch : (at+1)*batch] {
-			x = model.Standardise(x, data.Row(row))
-		}
-		lr := cfg.rate(step, steps)
-		res, err := b.Step(x, lr)
-		if bad, ok := errors.AsType[*RowError](err); ok {
-			return nil, fmt.Errorf("%w; it is row %d of the data", err, rows[at*batch+bad.Row])
-		}
-		if err != nil {
+	next := stepper(cfg, data, b, model)
+	if r, ok := b.(Runner); ok {
+		if err := r.Begin(data); err != nil {
 			return nil, err
 		}
-		place.Step = step + 1
-		place.average(res.FVU, perEpoch)
-		held, enough := 0.0, false
-		if at == perEpoch-1 && o.watch != nil && o.watch.Len() > 0 {
-			now, err := b.Model()
-			if err != nil {
-				return nil, err
+		next = func(int) ([]StepResult, error) { return r.Steps(atOnce) }
+	}
+	begun, first := time.Now(), place.Step // for Rate alone
+	for enough := false; place.Step < steps && !enough; {
+		if ctx.Err() != nil {
+			if err := save(); err != nil {
+				return nil, fmt.Errorf("train: stopped after step %d of %d, and the checkpoint could not be written: %w", place.Step, steps, err)
 			}
-			enough = place.Watched.look(cfg, o.watch, now, epoch+1)
-			held = place.Watched.FVU
+			return nil, fmt.Errorf("train: stopped after step %d of %d: %w", place.Step, steps, context.Cause(ctx))
 		}
-		if o.onStep != nil {
+		before := place.Step
+		results, failed := next(place.Step)
+		for _, res := range results {
+			step := place.Step
+			place.Step++
+			place.average(res.FVU, perEpoch)
+			held := 0.0
+			if place.Step%perEpoch == 0 && o.watch != nil && o.watch.Len() > 0 {
+				now, err := b.Model()
+				if err != nil {
+					return nil, err
+				}
+				enough = place.Watched.look(cfg, o.watch, now, place.Step/perEpoch)
+				held = place.Watched.FVU
+			}
+			if o.onStep == nil {
+				continue
+			}
 			err := o.onStep(Step{
-				Step: place.Step, Steps: steps, Epoch: epoch + 1, Epochs: cfg.Epochs, LR: lr,
+				Step: place.Step, Steps: steps, Epoch: step/perEpoch + 1, Epochs: cfg.Epochs, LR: cfg.rate(step, steps),
 				Loss: res.Loss, FVU: place.FVU, L0: float64(res.Active) / float64(batch), Dead: res.Dead, Revived: res.Revived,
 				Rate: float64((place.Step-first)*batch) / time.Since(begun).Seconds(), Held: held,
 			})
@@ -145,10 +141,14 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 				return nil, err
 			}
 		}
-		if enough {
-			break
+		if bad, ok := errors.AsType[*RowError](failed); ok {
+			row := order(cfg.Seed, place.Step/perEpoch, n)[place.Step%perEpoch*batch+bad.Row]
+			return nil, fmt.Errorf("%w; it is row %d of the data", failed, row)
 		}
-		if o.every > 0 && place.Step%o.every == 0 && place.Step < steps {
+		if failed != nil {
+			return nil, failed
+		}
+		if o.every > 0 && place.Step/o.every > before/o.every && place.Step < steps && !enough {
 			if err := save(); err != nil {
 				return nil, fmt.Errorf("train: checkpoint after step %d: %w", place.Step, err)
 			}
@@ -159,6 +159,32 @@ func Run(ctx context.Context, cfg Config, data Dataset, b Backend, opts ...Optio
 	}
 	model = place.Watched.result(model)
 	return model, model.Validate()
+}
+
+// atOnce is how many steps a Runner is asked for, at most: their time is how long a run may go on after its context has ended.
+const atOnce = 64
+
+// stepper does one step of a run, the one of that number, on the rows that are its batch.
+func stepper(cfg Config, data Dataset, b Backend, model *sae.Model) func(step int) ([]StepResult, error) {
+	n, batch := data.Len(), cfg.batch(data.Len())
+	perEpoch, steps := cfg.stepsPerEpoch(n), cfg.Steps(n)
+	x := make([]float32, 0, batch*model.D)
+	var rows []int
+	return func(step int) ([]StepResult, error) {
+		at := step % perEpoch
+		if rows == nil || at == 0 {
+			rows = order(cfg.Seed, step/perEpoch, n)
+		}
+		x = x[:0]
+		for _, row := range rows[at*batch : (at+1)*batch] {
+			x = model.Standardise(x, data.Row(row))
+		}
+		res, err := b.Step(x, cfg.rate(step, steps))
+		if err != nil {
+			return nil, err
+		}
+		return []StepResult{res}, nil
+	}
 }
 
 // Measure returns the metrics of m over data.

@@ -1,10 +1,6 @@
 package train
 
-import (
-	"math/rand/v2"
-
-	"github.com/saedb/saedb/internal/vec"
-)
+import "github.com/saedb/saedb/internal/vec"
 
 // spreadRun is how many decoder rows are compared with each other: all latents are dealt out anew in every step, so that each
 // pair meets in time, and a step compares M·64 pairs rather than M².
@@ -21,7 +17,7 @@ func (b *cpu) spread(lr float64) {
 		return
 	}
 	m, d := b.model, b.model.D
-	order := rand.New(rand.NewPCG(b.cfg.Seed^streamSpread, uint64(b.steps))).Perm(m.M)
+	order := b.cfg.Meetings(b.steps, m.M)
 	by := float32(lr * b.cfg.CosinePenalty)
 	vec.Parallel(b.cfg.Threads, m.M, spreadRun, func(_, lo, hi int) {
 		run := order[lo:hi]

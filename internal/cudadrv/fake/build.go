@@ -10,8 +10,10 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed src
@@ -38,16 +40,9 @@ func Build(dir string, kernels fs.FS) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var objects []string
-	for name, text := range files {
-		if filepath.Ext(name) == ".h" {
-			continue
-		}
-		object, err := compile(compiler, dir, heads, name, text)
-		if err != nil {
-			return "", err
-		}
-		objects = append(objects, object)
+	objects, err := compileAll(compiler, dir, heads, files)
+	if err != nil {
+		return "", err
 	}
 	out, err := os.CreateTemp(dir, "libcuda-*.so")
 	if err != nil {
@@ -55,6 +50,28 @@ func Build(dir string, kernels fs.FS) (string, error) {
 	}
 	out.Close()
 	return out.Name(), run(compiler, append([]string{"-shared", "-o", out.Name()}, objects...)...)
+}
+
+// compileAll compiles what is no header, as many files at a time as there are processors.
+func compileAll(compiler, dir, heads string, files map[string][]byte) (objects []string, err error) {
+	var group sync.WaitGroup
+	var mutex sync.Mutex
+	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for name := range files {
+		if filepath.Ext(name) == ".h" {
+			continue
+		}
+		group.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			object, fault := compile(compiler, dir, heads, files, name)
+			mutex.Lock()
+			defer mutex.Unlock()
+			objects, err = append(objects, object), errors.Join(err, fault)
+		})
+	}
+	group.Wait()
+	return objects, err
 }
 
 func findCompiler() (string, error) {
@@ -113,17 +130,38 @@ func writeHeads(dir string, files map[string][]byte) (string, error) {
 	return heads, nil
 }
 
-// compile compiles one file against the headers, unless it was compiled before.
-func compile(compiler, dir, heads, name string, text []byte) (string, error) {
-	object := filepath.Join(heads, fmt.Sprintf("%s-%.8x.o", name, sha256.Sum256(text)))
+// compile compiles one file against the headers, unless it was compiled before, with the same ones of those that it includes.
+func compile(compiler, dir, heads string, files map[string][]byte, name string) (string, error) {
+	sum := sha256.New()
+	for _, part := range includes(files, name, nil) {
+		fmt.Fprintf(sum, "%s %d\n%s", part, len(files[part]), files[part])
+	}
+	object := filepath.Join(dir, fmt.Sprintf("%s-%.8x.o", name, sum.Sum(nil)))
 	if _, err := os.Stat(object); err == nil {
 		return object, nil
 	}
-	source := filepath.Join(heads, name)
-	if err := os.WriteFile(source, text, 0o666); err != nil {
+	source := strings.TrimSuffix(object, ".o")
+	if err := os.WriteFile(source, files[name], 0o666); err != nil {
 		return "", err
 	}
-	return object, run(compiler, append(append([]string{"-I", heads}, flags...), "-c", "-o", object, source)...)
+	section := "-DFAKE_SHARED=shared_" + strings.NewReplacer(".", "_", "-", "_").Replace(name)
+	return object, run(compiler, append(append([]string{"-I", heads, section}, flags...), "-c", "-o", object, source)...)
+}
+
+// includes adds to a list, where they are missing, a file and those that it includes, and they.
+func includes(files map[string][]byte, name string, list []string) []string {
+	if _, ours := files[name]; !ours || slices.Contains(list, name) {
+		return list
+	}
+	list = append(list, name)
+	for line := range strings.Lines(string(files[name])) {
+		if rest, ok := strings.CutPrefix(line, "#include \""); ok {
+			if other, _, ok := strings.Cut(rest, "\""); ok {
+				list = includes(files, other, list)
+			}
+		}
+	}
+	return list
 }
 
 func run(program string, args ...string) error {

@@ -14,6 +14,7 @@ type Driver struct {
 	left   func() int32
 	broken func() int32
 	order  func(order, seed int32)
+	late   func(which int32)
 	fault  func() string
 }
 
@@ -26,7 +27,7 @@ func Open(path string) (*Driver, error) {
 	d := &Driver{Path: path}
 	for name, f := range map[string]any{
 		"fake_device": &d.device, "fake_fail": &d.fail, "fake_fail_allocation": &d.memory, "fake_calls": &d.calls,
-		"fake_left": &d.left, "fake_damaged": &d.broken, "fake_schedule": &d.order, "fake_fault": &d.fault,
+		"fake_left": &d.left, "fake_damaged": &d.broken, "fake_schedule": &d.order, "fake_late": &d.late, "fake_fault": &d.fault,
 	} {
 		purego.RegisterLibFunc(f, library, name)
 	}
@@ -77,6 +78,19 @@ const (
 
 // Schedule sets the order; the seed is of Shuffled.
 func (d *Driver) Schedule(o Order, seed int) { d.order(int32(o), int32(seed)) }
+
+// Late is whose work is done as late as may be.
+type Late int32
+
+// Whose it is.
+const (
+	None   Late = iota
+	Apart       // of streams that wait for nothing but what they are told to
+	Common      // of all other streams
+)
+
+// Delay has work wait until something asks for it, so that a wait that is missing shows.
+func (d *Driver) Delay(l Late) { d.late(int32(l)) }
 
 // Fault says what was wrong with the last kernel that ran; empty: nothing.
 func (d *Driver) Fault() string { return d.fault() }

@@ -1,5 +1,6 @@
 // bias: moves b_dec, which is both added to the output and taken from the input: its gradient is Σ e_i - Σ_l gradient[l] W_enc[l]. A block of 32 by 8
-// threads for each 32 columns. e_sums (runs,d) are those of columns, pulls (blocks,d) those of pull.
+// threads for each 32 columns. e_sums (runs,d) are those of columns, pulls (blocks,d) those of pull. With whole (d) nothing moves: it
+// becomes the gradient.
 #include "step.h"
 
 constexpr int wide = 32, tall = 8;
@@ -11,7 +12,7 @@ DEVICE float sum(const float *a, int rows, int j, int d) {
 	return s;
 }
 
-KERNEL(256, bias, const float *e_sums, const float *pulls, float *bdec, float *bdec_m, float *bdec_v, const Step *step, const Stats *stats, int runs, int blocks, int d) {
+KERNEL(256, bias, const float *e_sums, const float *pulls, float *bdec, float *bdec_m, float *bdec_v, const Step *step, const Stats *stats, float *whole, int runs, int blocks, int d) {
 	SHARED float part[tall][wide];
 	if (!stats->ok) return; // all threads alike
 	int j = block() * wide + thread();
@@ -20,5 +21,6 @@ KERNEL(256, bias, const float *e_sums, const float *pulls, float *bdec, float *b
 	if (j >= d || thread_y() > 0) return;
 	float g = 0;
 	for (int y = 0; y < tall; y++) g += part[y][thread()];
-	bdec[j] = adamw(*step, step->keep_dec, bdec[j], &bdec_m[j], &bdec_v[j], g);
+	if (whole) whole[j] = g;
+	else bdec[j] = adamw(*step, step->keep_dec, bdec[j], &bdec_m[j], &bdec_v[j], stats->clip * g);
 }

@@ -2,41 +2,25 @@
 //
 //	∂L/∂W_dec[l] = Σ_i z_il e_i        ∂L/∂W_enc[l] = Σ_i delta_il in_i
 //
-// The rows in which it fires are walked through in ascending order, so the sums have one order. Where decoder rows keep norm 1 (unit), what
-// would change the norm is taken out of the gradient, and after AdamW the row is made that long again. w, m and v of each tensor are given one after the
-// other; gradient (m) is that of b_enc; idle (m) counts steps since a latent fired. A thread holds at most 8 columns: d is at most 2,048.
-#include "step.h"
-#include "sum.h"
+// The rows in which it fires are walked through in ascending order, so the sums have one order; after them those in which it is to explain what the others leave, if
+// dead is not null. w, m and v of each tensor are given one after the other; gradient (m) is that of b_enc; idle (m) counts steps since a latent fired, at the level own
+// or below. squares (m) may be null; see update.h. The codes are as topk, ladder and decode leave them, and those of the dead as topk_dead and decode_dead do; with one level,
+// level is null.
+#include "update.h"
+#include "code.h"
 
-constexpr int crew = 256, columns = 8, chunk = 8; // chunk: words of the bitmap at a time
+constexpr int chunk = 8; // words of the bitmap at a time
 
-struct Tensor {
-	float *w, *m, *v;
+// List is the rows of a chunk in which a latent fires, how strongly, what it is to hear, and of which row of e.
+struct List {
+	u32 rows[chunk * 32], heard[chunk * 32];
+	float acts[chunk * 32], deltas[chunk * 32];
 };
 
-// move is AdamW on the columns of a row.
-DEVICE void move(const Step &step, float keep, Tensor t, i64 row, const float *g, int d) {
-	for (int c = 0; c < columns; c++) {
-		int j = c * crew + thread();
-		if (j >= d) break;
-		i64 at = row * d + j;
-		t.w[at] = adamw(step, keep, t.w[at], &t.m[at], &t.v[at], g[c]);
-	}
-}
-
-KERNEL(256, latent, const u32 *fired, const u32 *place, const float *act, const float *delta, const float *e, const float *in, const float *gradient,
-	float *dec, float *dec_m, float *dec_v, float *enc, float *enc_m, float *enc_v, float *benc, float *benc_m, float *benc_v,
-	i64 *idle, const Step *step, Stats *stats, int m, int d, int words, int most, int unit) {
-	SHARED u32 rows[chunk * 32];
-	SHARED float acts[chunk * 32];
-	SHARED float deltas[chunk * 32];
-	SHARED float part[crew / warp];
-	SHARED double part2[crew / warp];
-	if (!stats->ok) return; // all threads alike
-	i64 l = block();
-	const u32 *map = fired + l * words;
-	float of_dec[columns] = {}, of_enc[columns] = {};
-	bool fires = false;
+// walk adds up the gradients over the rows of a latent's bitmap. at says where a row's code has the latent, hear of a row and that place which row of e it hears.
+template <class At, class Hear>
+DEVICE bool walk(Gradients &g, const u32 *map, const float *act, const float *delta, const float *e, const float *in, int d, int words, int most, List *list, At at, Hear hear) {
+	bool told = false;
 	for (int first = 0; first < words; first += chunk) {
 		u32 found = 0, rank = 0, mine = 0;
 		for (int w = 0; w < least(chunk, words - first); w++) {
@@ -45,46 +29,51 @@ KERNEL(256, latent, const u32 *fired, const u32 *place, const float *act, const 
 			found += __builtin_popcount(word);
 		}
 		if (found == 0) continue; // all threads alike
-		fires = true;
+		told = true;
 		if (mine) {
 			i64 row = first * 32 + thread();
-			u32 at = place[row * m + l];
-			rows[rank] = row;
-			acts[rank] = act[row * most + at];
-			deltas[rank] = delta[row * most + at];
+			u32 t = at(row);
+			list->rows[rank] = row;
+			list->heard[rank] = hear(row, t);
+			list->acts[rank] = act[row * most + t];
+			list->deltas[rank] = delta[row * most + t];
 		}
 		sync(); // needed: the list is whole
 		for (u32 i = 0; i < found; i++) {
-			const float *er = e + (i64)rows[i] * d, *ir = in + (i64)rows[i] * d;
+			const float *er = e + (i64)list->heard[i] * d, *ir = in + (i64)list->rows[i] * d;
+			UNROLL
 			for (int c = 0; c < columns; c++) {
-				int j = c * crew + thread();
+				int j = c * movers + thread();
 				if (j >= d) break;
-				of_dec[c] = fma(acts[i], er[j], of_dec[c]);
-				of_enc[c] = fma(deltas[i], ir[j], of_enc[c]);
+				g.dec[c] = fma(list->acts[i], er[j], g.dec[c]);
+				g.enc[c] = fma(list->deltas[i], ir[j], g.enc[c]);
 			}
 		}
 		sync(); // needed: the list has been read
 	}
-	if (unit && fires) {
-		float along = 0;
-		for (int c = 0; c < columns; c++)
-			if (int j = c * crew + thread(); j < d) along = fma(of_dec[c], dec[l * d + j], along);
-		along = block_sum(along, part);
-		for (int c = 0; c < columns; c++)
-			if (int j = c * crew + thread(); j < d) of_dec[c] = fma(-along, dec[l * d + j], of_dec[c]);
-	}
-	move(*step, step->keep_dec, {dec, dec_m, dec_v}, l, of_dec, d);
-	move(*step, step->keep_enc, {enc, enc_m, enc_v}, l, of_enc, d);
-	if (unit) {
-		double squares = 0;
-		for (int j = thread(); j < d; j += crew) squares += (double)dec[l * d + j] * dec[l * d + j];
-		float shrink = (float)(1 / __builtin_sqrt(block_sum(squares, part2)));
-		for (int j = thread(); j < d; j += crew) dec[l * d + j] *= shrink;
-	}
-	if (thread() > 0) return;
-	benc[l] = adamw(*step, step->keep_dec, benc[l], &benc_m[l], &benc_v[l], gradient[l]);
-	i64 silent = fires ? 0 : idle[l] + 1;
-	idle[l] = silent;
-	if (silent >= step->epoch) atomic_add(&stats->dead, 1);
-	if (silent > step->overdue) atomic_add(&stats->late, 1);
+	return told;
+}
+
+KERNEL(256, latent, const u32 *fired, const u32 *place, const float *act, const float *delta, const u32 *level, const float *e, const float *in, const float *gradient,
+	const Dead *dead, const u32 *dead_fired, const u32 *dead_index, const float *dead_act, const u32 *dead_count, const float *dead_delta, const float *dead_e,
+	float *dec, float *dec_m, float *dec_v, float *enc, float *enc_m, float *enc_v, float *benc, float *benc_m, float *benc_v,
+	i64 *idle, const Step *step, Stats *stats, double *squares, int m, int d, int words, int most, int dead_most, int levels, int own, int unit) {
+	SHARED List list;
+	SHARED Room room;
+	SHARED u32 fires;
+	if (!stats->ok) return; // all threads alike
+	i64 l = block();
+	if (thread() == 0) fires = 0;
+	sync(); // needed: nothing is known to fire
+	Gradients g = {};
+	bool told = walk(g, fired + l * words, act, delta, e, in, d, words, most, &list, [=](i64 row) { return place[row * m + l]; }, [=](i64 row, u32 t) {
+		int v = level ? level[row * most + t] : 0;
+		if (v <= own) atomic_or(&fires, 1);
+		return (u32)(row * levels + v);
+	});
+	if (dead && dead->weight > 0)
+		told |= walk(g, dead_fired + l * words, dead_act, dead_delta, dead_e, in, d, words, dead_most, &list,
+			[=](i64 row) { return find(dead_index + row * dead_most, dead_count[row], l); }, [=](i64 row, u32) { return (u32)row; });
+	g.bias = gradient[l];
+	update(g, told, fires, {{dec, dec_m, dec_v}, {enc, enc_m, enc_v}, {benc, benc_m, benc_v}, idle}, step, stats, squares, l, d, unit, &room);
 }

@@ -8,6 +8,13 @@ template <class T> DEVICE T warp_sum(T v) {
 	return v;
 }
 
+// warp_dot is the product of two rows of width d, by the lanes of a warp, in each of them.
+DEVICE float warp_dot(const float *a, const float *b, int d) {
+	float dot = 0;
+	for (int j = lane(); j < d; j += warp) dot = fma(a[j], b[j], dot);
+	return warp_sum(dot);
+}
+
 // block_sum is the sum of v over all threads of a block of whole warps, at most 32, in each of them. part is shared, and free for other use after
 // the next sync.
 template <class T> DEVICE T block_sum(T v, T *part) {

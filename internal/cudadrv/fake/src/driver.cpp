@@ -1,11 +1,14 @@
-// The driver's symbols, as far as they are used, with the processor for a device. What a device would do later happens at once. Beside them are
-// functions for tests, which begin with fake_: what the device is, which call fails, what was left behind.
+// The driver's symbols, as far as they are used, with the processor for a device. What a device would do later happens at once, or, where a test wants
+// it, as late as the rules of streams allow. Beside them are functions for tests, which begin with fake_: what the device is, which call fails, what was
+// left behind.
 #include "fake.h"
 #include "schedule.h"
 
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -48,6 +51,19 @@ struct Graph {
 	std::vector<std::function<int()>> work;
 };
 
+// Line is work that is done in order: that of the streams that wait for one another, or of a stream apart.
+struct Line {
+	std::deque<std::function<int()>> waiting;
+	std::uint64_t done = 0;
+};
+
+// Event is a place in a line: it is there when so much of it is done.
+struct Event {
+	Line *line = nullptr;
+	std::uint64_t place = 0;
+	std::chrono::steady_clock::time_point time;
+};
+
 // An allocation ends at a page that nobody may read or write, but for the bytes that its alignment leaves: those must stay as they are.
 struct Block {
 	std::uint64_t size, base, mapped;
@@ -67,7 +83,12 @@ int retained; // contexts
 std::map<std::uint64_t, Block> memory; // by address
 std::uint64_t used;
 std::set<Module *> modules;
-std::set<void *> hosts, streams, events, graphs;
+std::set<Graph *> graphs;
+std::map<std::uint64_t, std::uint64_t> hosts; // page-locked memory and its size
+std::set<Event *> events;
+std::map<Line *, bool> streams; // each has a line; whether it is apart
+Line common;                    // the line of all streams that are not
+int late;                       // what waits until something asks for it: 1 streams apart, 2 all others, 0 nothing
 bool capturing;
 std::vector<std::function<int()>> captured;
 std::string fault; // of the last kernel that failed
@@ -130,25 +151,51 @@ int parameters(const std::string &ptx, const std::string &name) {
 	return n;
 }
 
-// perform does a piece of a stream's work, or keeps it for a graph.
-int perform(std::function<int()> work) {
-	if (!capturing) return work();
-	captured.push_back(work);
-	return ok;
+// line_of is the line that a stream's work goes into.
+Line *line_of(Line *stream) {
+	auto at = streams.find(stream);
+	return at != streams.end() && at->second ? stream : &common;
 }
 
-int make(void **out, std::set<void *> &all) {
-	*out = std::malloc(1);
-	all.insert(*out);
-	return ok;
-}
-
-// drop frees what a release names. A release that is told to fail does its work all the same, like a driver that reports a kernel's failure then.
-int drop(const char *name, void *p, std::set<void *> &all) {
-	int code = enter(name);
-	if (!all.erase(p)) return code ? code : invalid_value;
-	std::free(p);
+// finish does what a line has waiting, up to a place.
+int finish(Line *l, std::uint64_t place) {
+	int code = ok;
+	while (l->done < place && !l->waiting.empty()) {
+		auto work = l->waiting.front();
+		l->waiting.pop_front();
+		l->done++;
+		if (int c = work(); c && !code) code = c;
+	}
 	return code;
+}
+
+int finish(Line *l) { return finish(l, ~0ull); }
+
+// finish_all does all that waits, wherever.
+int finish_all() {
+	int code = finish(&common);
+	for (auto &[l, apart] : streams)
+		if (int c = finish(l); c && !code) code = c;
+	return code;
+}
+
+// perform does a piece of a stream's work, or has it wait, or keeps it for a graph.
+int perform(Line *stream, std::function<int()> work) {
+	if (capturing) {
+		captured.push_back(work);
+		return ok;
+	}
+	Line *l = line_of(stream);
+	l->waiting.push_back(work);
+	return late == (l == &common ? 2 : 1) ? ok : finish(l);
+}
+
+// locked says whether page-locked memory holds n bytes from p on.
+bool locked(std::uint64_t p, std::uint64_t n) {
+	auto at = hosts.upper_bound(p);
+	if (at == hosts.begin()) return false;
+	--at;
+	return n <= at->second && p - at->first <= at->second - n;
 }
 
 } // namespace
@@ -227,7 +274,7 @@ API cuCtxGetCurrent(void **context) {
 
 API cuCtxSynchronize() {
 	ENTER_CONTEXT("cuCtxSynchronize");
-	return ok;
+	return finish_all();
 }
 
 API cuModuleLoadDataEx(Module **module, const char *image, unsigned options, int *option, void **value) {
@@ -293,6 +340,7 @@ API cuMemAlloc_v2(std::uint64_t *p, std::size_t size) {
 
 API cuMemFree_v2(std::uint64_t p) {
 	int code = enter("cuMemFree");
+	if (int c = finish_all(); c && !code) code = c;
 	auto at = memory.find(p);
 	if (at == memory.end()) return code ? code : invalid_value;
 	if (!whole(p, at->second)) code = illegal_address;
@@ -313,11 +361,19 @@ API cuMemHostAlloc(void **p, std::size_t size, unsigned) {
 	ENTER_CONTEXT("cuMemHostAlloc");
 	if (allocation_after > 0 && --allocation_after == 0) return out_of_memory;
 	*p = std::malloc(size);
-	hosts.insert(*p);
+	std::memset(*p, 0xcd, size);
+	hosts[(std::uint64_t)*p] = size;
 	return ok;
 }
 
-API cuMemFreeHost(void *p) { return drop("cuMemFreeHost", p, hosts); }
+// A release that is told to fail does its work all the same, like a driver that reports a kernel's failure then.
+API cuMemFreeHost(void *p) {
+	int code = enter("cuMemFreeHost");
+	if (int c = finish_all(); c && !code) code = c;
+	if (!hosts.erase((std::uint64_t)p)) return code ? code : invalid_value;
+	std::free(p);
+	return code;
+}
 
 API cuMemHostRegister_v2(void *, std::size_t, unsigned) {
 	ENTER_CONTEXT("cuMemHostRegister");
@@ -332,6 +388,7 @@ API cuMemHostUnregister(void *) {
 API cuMemcpyHtoD_v2(std::uint64_t to, const void *from, std::size_t size) {
 	ENTER_CONTEXT("cuMemcpyHtoD");
 	if (!owned(to, size)) return invalid_value;
+	if (int code = finish(&common)) return code;
 	std::memcpy((void *)to, from, size);
 	return ok;
 }
@@ -339,61 +396,74 @@ API cuMemcpyHtoD_v2(std::uint64_t to, const void *from, std::size_t size) {
 API cuMemcpyDtoH_v2(void *to, std::uint64_t from, std::size_t size) {
 	ENTER_CONTEXT("cuMemcpyDtoH");
 	if (!owned(from, size)) return invalid_value;
+	if (int code = finish(&common)) return code;
 	std::memcpy(to, (void *)from, size);
 	return ok;
 }
 
-API cuMemcpyHtoDAsync_v2(std::uint64_t to, const void *from, std::size_t size, void *) {
+API cuMemcpyHtoDAsync_v2(std::uint64_t to, const void *from, std::size_t size, Line *stream) {
 	ENTER_CONTEXT("cuMemcpyHtoDAsync");
-	if (!owned(to, size)) return invalid_value;
-	return perform([=] { return std::memcpy((void *)to, from, size), ok; });
+	if (!owned(to, size) || !locked((std::uint64_t)from, size)) return invalid_value;
+	return perform(stream, [=] { return std::memcpy((void *)to, from, size), ok; });
 }
 
-API cuMemcpyDtoHAsync_v2(void *to, std::uint64_t from, std::size_t size, void *) {
+API cuMemcpyDtoHAsync_v2(void *to, std::uint64_t from, std::size_t size, Line *stream) {
 	ENTER_CONTEXT("cuMemcpyDtoHAsync");
-	if (!owned(from, size)) return invalid_value;
-	return perform([=] { return std::memcpy(to, (void *)from, size), ok; });
+	if (!owned(from, size) || !locked((std::uint64_t)to, size)) return invalid_value;
+	return perform(stream, [=] { return std::memcpy(to, (void *)from, size), ok; });
 }
 
-API cuMemcpyDtoDAsync_v2(std::uint64_t to, std::uint64_t from, std::size_t size, void *) {
+API cuMemcpyDtoDAsync_v2(std::uint64_t to, std::uint64_t from, std::size_t size, Line *stream) {
 	ENTER_CONTEXT("cuMemcpyDtoDAsync");
 	if (!owned(to, size) || !owned(from, size)) return invalid_value;
-	return perform([=] { return std::memmove((void *)to, (void *)from, size), ok; });
+	return perform(stream, [=] { return std::memmove((void *)to, (void *)from, size), ok; });
 }
 
-API cuMemsetD32Async(std::uint64_t to, unsigned value, std::size_t n, void *) {
+API cuMemsetD32Async(std::uint64_t to, unsigned value, std::size_t n, Line *stream) {
 	ENTER_CONTEXT("cuMemsetD32Async");
 	if (!owned(to, 4 * n)) return invalid_value;
-	return perform([=] {
+	return perform(stream, [=] {
 		for (std::size_t i = 0; i < n; i++) ((unsigned *)to)[i] = value;
 		return ok;
 	});
 }
 
-API cuStreamCreate(void **stream, unsigned) {
+API cuStreamCreate(Line **stream, unsigned flags) {
 	ENTER_CONTEXT("cuStreamCreate");
-	return make(stream, streams);
+	*stream = new Line;
+	streams[*stream] = flags == 1;
+	return ok;
 }
 
-API cuStreamDestroy_v2(void *stream) { return drop("cuStreamDestroy", stream, streams); }
+API cuStreamDestroy_v2(Line *stream) {
+	int code = enter("cuStreamDestroy");
+	if (!streams.count(stream)) return code ? code : invalid_value;
+	if (int c = finish(line_of(stream)); c && !code) code = c;
+	streams.erase(stream);
+	delete stream;
+	return code;
+}
 
-API cuStreamSynchronize(void *) {
+API cuStreamSynchronize(Line *stream) {
 	ENTER_CONTEXT("cuStreamSynchronize");
-	return ok;
+	return finish(line_of(stream));
 }
 
-API cuStreamWaitEvent(void *, void *, unsigned) {
+API cuStreamWaitEvent(Line *stream, Event *event, unsigned) {
 	ENTER_CONTEXT("cuStreamWaitEvent");
-	return ok;
+	if (!events.count(event)) return invalid_value;
+	Event e = *event; // as it is marked now
+	if (!e.line) return ok;
+	return perform(stream, [=] { return finish(e.line, e.place); });
 }
 
-API cuLaunchKernel(const fake::Entry *f, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty, unsigned tz, unsigned, void *, void **args, void **) {
+API cuLaunchKernel(const fake::Entry *f, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty, unsigned tz, unsigned, Line *stream, void **args, void **) {
 	ENTER_CONTEXT("cuLaunchKernel");
 	if (bz != 1 || tz != 1) return invalid_value;
 	auto kept = std::make_shared<std::vector<std::uint64_t>>(); // arguments are those of the moment of the launch
 	for (int i = 0; i < f->args; i++) kept->push_back(*(std::uint64_t *)args[i]);
 	fake::Grid grid{(int)bx, (int)by, (int)tx, (int)ty};
-	return perform([=] {
+	return perform(stream, [=] {
 		std::vector<void *> at;
 		for (auto &v : *kept) at.push_back(&v);
 		fault = fake::run(*f, grid, at.data());
@@ -401,31 +471,44 @@ API cuLaunchKernel(const fake::Entry *f, unsigned bx, unsigned by, unsigned bz, 
 	});
 }
 
-API cuEventCreate(void **event, unsigned) {
+API cuEventCreate(Event **event, unsigned) {
 	ENTER_CONTEXT("cuEventCreate");
-	return make(event, events);
+	events.insert(*event = new Event);
+	return ok;
 }
 
-API cuEventDestroy_v2(void *event) { return drop("cuEventDestroy", event, events); }
+API cuEventDestroy_v2(Event *event) {
+	int code = enter("cuEventDestroy");
+	if (!events.erase(event)) return code ? code : invalid_value;
+	delete event;
+	return code;
+}
 
-API cuEventRecord(void *, void *) {
+API cuEventRecord(Event *event, Line *stream) {
 	ENTER_CONTEXT("cuEventRecord");
+	if (!events.count(event)) return invalid_value;
+	event->line = line_of(stream);
+	event->place = event->line->done + event->line->waiting.size();
+	event->time = std::chrono::steady_clock::now();
 	return ok;
 }
 
-API cuEventSynchronize(void *) {
+API cuEventSynchronize(Event *event) {
 	ENTER_CONTEXT("cuEventSynchronize");
-	return ok;
+	if (!events.count(event) || !event->line) return invalid_value;
+	return finish(event->line, event->place);
 }
 
-API cuEventElapsedTime(float *ms, void *, void *) {
+API cuEventElapsedTime(float *ms, Event *from, Event *to) {
 	ENTER_CONTEXT("cuEventElapsedTime");
-	*ms = 0;
+	if (!events.count(from) || !events.count(to)) return invalid_value;
+	*ms = std::chrono::duration<float, std::milli>(to->time - from->time).count();
 	return ok;
 }
 
-API cuStreamBeginCapture_v2(void *, int) {
+API cuStreamBeginCapture_v2(Line *stream, int) {
 	ENTER_CONTEXT("cuStreamBeginCapture");
+	if (!streams.count(stream)) return invalid_value; // nobody can record the stream that there always is
 	captured.clear();
 	capturing = true;
 	return ok;
@@ -446,10 +529,10 @@ API cuGraphInstantiateWithFlags(Graph **exec, Graph *graph, std::uint64_t) {
 	return ok;
 }
 
-API cuGraphLaunch(Graph *exec, void *) {
+API cuGraphLaunch(Graph *exec, Line *stream) {
 	ENTER_CONTEXT("cuGraphLaunch");
 	for (auto &w : exec->work)
-		if (int code = w()) return code;
+		if (int code = perform(stream, w)) return code;
 	return ok;
 }
 
@@ -503,6 +586,9 @@ TEST int fake_damaged() {
 
 // fake_schedule sets in which order warps run: 0 forward, 1 reverse, 2 shuffled.
 TEST void fake_schedule(int order, int seed) { fake::schedule((fake::Order)order, seed); }
+
+// fake_late has work wait until something asks for it: 1 that of streams apart, 2 that of all others, 0 none.
+TEST void fake_late(int which) { late = which; }
 
 // fake_fault is what was wrong with the last kernel.
 TEST const char *fake_fault() { return fault.c_str(); }

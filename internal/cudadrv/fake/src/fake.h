@@ -6,11 +6,23 @@
 typedef unsigned u32;
 
 #define DEVICE static inline
-// Shared memory lies in a section of its own: every block finds it full of rubbish.
-#define SHARED static __attribute__((section("fake_shared")))
+#define DEVICE_METHOD
+// The shared memory of the kernels of a file lies in a section of its own, which FAKE_SHARED names: every block finds it full of rubbish.
+#ifndef FAKE_SHARED
+#define FAKE_SHARED fake_shared
+#endif
+#define FAKE_TEXT_OF(name) #name
+#define FAKE_TEXT(name) FAKE_TEXT_OF(name)
+#define FAKE_JOIN_OF(a, b) a##b
+#define FAKE_JOIN(a, b) FAKE_JOIN_OF(a, b)
+#define SHARED static __attribute__((section(FAKE_TEXT(FAKE_SHARED))))
+extern unsigned char FAKE_JOIN(__start_, FAKE_SHARED)[] __attribute__((weak, visibility("hidden")));
+extern unsigned char FAKE_JOIN(__stop_, FAKE_SHARED)[] __attribute__((weak, visibility("hidden")));
+#define UNROLL
+#define TWICE KERNEL
 #define KERNEL(threads, name, ...)                       \
 	static void name(__VA_ARGS__);                       \
-	static fake::Entry entry_##name(#name, threads, name); \
+	static fake::Entry entry_##name(#name, threads, name, FAKE_JOIN(__start_, FAKE_SHARED), FAKE_JOIN(__stop_, FAKE_SHARED)); \
 	static void name(__VA_ARGS__)
 
 namespace fake {
@@ -21,10 +33,12 @@ struct Entry {
 	int threads, args; // most threads of a block, number of arguments
 	void (*f)();
 	void (*call)(void (*f)(), void **args);
+	unsigned char *shared, *shared_end;
 	Entry *next;
 
-	template <class... A> Entry(const char *name, int threads, void (*f)(A...))
-		: name(name), threads(threads), args(sizeof...(A)), f((void (*)())f), call(pass<std::make_index_sequence<sizeof...(A)>, A...>::on), next(first) {
+	template <class... A> Entry(const char *name, int threads, void (*f)(A...), unsigned char *shared, unsigned char *shared_end)
+		: name(name), threads(threads), args(sizeof...(A)), f((void (*)())f), call(pass<std::make_index_sequence<sizeof...(A)>, A...>::on),
+		  shared(shared), shared_end(shared_end), next(first) {
 		first = this;
 	}
 
@@ -44,11 +58,14 @@ struct Place {
 };
 extern Place place;
 
-enum Kind { at_barrier = 1, at_xor, at_up, at_ballot };
+enum Kind { at_barrier = 1, at_xor, at_up, at_ballot, at_tf32, at_bf16 };
 
 // stop hands the processor to another fiber until all those that must meet here have come; line tells meetings apart. It returns what the meeting
 // gives to this fiber.
 unsigned stop(Kind kind, unsigned value, int argument, int line);
+
+// multiply is a meeting of a warp that adds a product to what its lanes have in d; a and b are a lane's parts of the factors.
+void multiply(Kind kind, float *d, const unsigned *a, const unsigned *b);
 
 } // namespace fake
 
@@ -64,5 +81,21 @@ DEVICE float shuffle_xor(float v, int bits) { return __builtin_bit_cast(float, s
 DEVICE u32 shuffle_up(u32 v, int places) { return fake::stop(fake::at_up, v, places, 0); }
 DEVICE u32 ballot(bool v) { return fake::stop(fake::at_ballot, v, 0, 0); }
 
+DEVICE void mma_tf32(float *d, const u32 *a, const u32 *b) { fake::multiply(fake::at_tf32, d, a, b); }
+DEVICE void mma_bf16(float *d, const u32 *a, const u32 *b) { fake::multiply(fake::at_bf16, d, a, b); }
+DEVICE u32 to_tf32(float v) {
+	u32 b = __builtin_bit_cast(u32, v);
+	if (v != v) return 0x7fffffff;
+	if (v - v != 0) return b;
+	return (b + 0x1000) & 0xffffe000; // to the nearest, the middle away from zero
+}
+DEVICE u32 round_bf16(float v) {
+	u32 b = __builtin_bit_cast(u32, v);
+	if (v != v) return 0x7fff;
+	return (b + 0x7fff + (b >> 16 & 1)) >> 16; // to the nearest, the middle to the even one
+}
+DEVICE u32 to_bf16(float low, float high) { return round_bf16(high) << 16 | round_bf16(low); }
+
 DEVICE void atomic_add(u32 *p, u32 v) { *p += v; }
 DEVICE void atomic_or(u32 *p, u32 v) { *p |= v; }
+DEVICE void atomic_max(u32 *p, u32 v) { *p = *p < v ? v : *p; }

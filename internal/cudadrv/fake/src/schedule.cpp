@@ -9,9 +9,6 @@
 #include <random>
 #include <vector>
 
-extern unsigned char __start_fake_shared[] __attribute__((weak, visibility("hidden")));
-extern unsigned char __stop_fake_shared[] __attribute__((weak, visibility("hidden")));
-
 namespace fake {
 
 Entry *Entry::first;
@@ -30,6 +27,8 @@ struct Lane {
 	Kind kind; // of the meeting it waits for
 	unsigned value, result;
 	int argument, line;
+	float *d; // of a product
+	const unsigned *a, *b;
 };
 
 Order order = forward;
@@ -56,8 +55,36 @@ std::vector<int> turns(int n) {
 	return t;
 }
 
+// part is the number of a product's factor that a register has: one of tf32, or one of two of bf16.
+float part(Kind kind, const unsigned *registers, int i) {
+	unsigned v = kind == at_tf32 ? registers[i] & 0xffffe000 : registers[i / 2] << 16 * (1 - i % 2) & 0xffff0000;
+	return __builtin_bit_cast(float, v);
+}
+
+// product does what a warp's tensor core does: D (16,8) += A (16,deep)·B (deep,8), with the parts of the lanes where PTX has them. Lane 4g+t has the rows
+// g and g+8 of A, column g of B, and the columns 2t and 2t+1 of D.
+void product(Lane *w) {
+	Kind kind = w->kind;
+	int side = kind == at_tf32 ? 1 : 2, deep = 8 * side; // numbers side by side in a register
+	float a[16][16], b[16][8];
+	for (int i = 0; i < warp; i++) {
+		int g = i / 4, t = i % 4;
+		for (int p = 0; p < 4 * side; p++) { // registers: rows g, g+8, and again four registers' places further on
+			int reg = p / side;
+			a[g + 8 * (reg % 2)][side * t + p % side + 4 * side * (reg / 2)] = part(kind, w[i].a, p);
+		}
+		for (int p = 0; p < 2 * side; p++) b[side * t + p % side + 4 * side * (p / side)][g] = part(kind, w[i].b, p);
+	}
+	for (int i = 0; i < warp; i++)
+		for (int p = 0; p < 4; p++) {
+			int row = i / 4 + 8 * (p / 2), column = i % 4 * 2 + p % 2;
+			for (int k = 0; k < deep; k++) w[i].d[p] = __builtin_fmaf(a[row][k], b[k][column], w[i].d[p]);
+		}
+}
+
 // meet ends a meeting of a warp: every lane gets its result.
 void meet(Lane *w) {
+	if (w->kind == at_tf32 || w->kind == at_bf16) product(w);
 	unsigned votes = 0;
 	for (int i = 0; i < warp; i++) votes |= (w[i].value & 1) << i;
 	for (int i = 0; i < warp; i++) {
@@ -90,7 +117,7 @@ std::string alone(Lane *w) {
 }
 
 std::string block(int x, int y, Grid g) {
-	std::memset(__start_fake_shared, 0xcd, __stop_fake_shared - __start_fake_shared);
+	if (entry->shared) std::memset(entry->shared, 0xcd, entry->shared_end - entry->shared);
 	int count = g.threads_x * g.threads_y;
 	lanes.resize(count);
 	for (int i = 0; i < count; i++) {
@@ -123,6 +150,13 @@ unsigned stop(Kind kind, unsigned value, int argument, int line) {
 	self->state = waiting;
 	change(self->fiber, scheduler);
 	return self->result;
+}
+
+void multiply(Kind kind, float *d, const unsigned *a, const unsigned *b) {
+	now->d = d;
+	now->a = a;
+	now->b = b;
+	stop(kind, 0, 0, 0);
 }
 
 void schedule(Order o, unsigned seed) {
