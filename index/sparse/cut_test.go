@@ -66,7 +66,7 @@ func (g *generated) found(t *testing.T, q []index.Term, hits, truth []index.Hit,
 
 // TestCutFindsNearlyAll: the recall gates of the cut at its default, of an index and of a source, with the exact search of the same index at 1.
 func TestCutFindsNearlyAll(t *testing.T) {
-	g := generate(t, 20_000, 512)
+	g := generate(t, 10_000, 512)
 	t.Run("index", g.ofIndex)
 	t.Run("source", g.ofSource)
 }
@@ -74,7 +74,7 @@ func TestCutFindsNearlyAll(t *testing.T) {
 func (g *generated) ofIndex(t *testing.T) {
 	const k = 10
 	third := roaring.New()
-	for ord := uint32(0); ord < 20_000; ord += 3 {
+	for ord := uint32(0); ord < 10_000; ord += 3 {
 		third.Add(ord)
 	}
 	for name, f := range map[string]index.Filter{"all rows": nil, "a third": third} {
