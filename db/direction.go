@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/sae"
 )
 
@@ -43,26 +42,6 @@ func (s *source) Direction(ctx context.Context, latent uint32) ([]float32, error
 		return nil, fmt.Errorf("direction: %w: latent %d of %d", ErrModel, latent, m.M)
 	}
 	return m.Wdec[int(latent)*m.D : (int(latent)+1)*m.D : (int(latent)+1)*m.D], nil
-}
-
-// NearLatents compares v with every decoder row. It adds up in float64 and in order, so that the answer has the same bits everywhere.
-func (s *source) NearLatents(ctx context.Context, v []float32, k int) ([]index.Hit, error) {
-	m, err := s.loaded(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(v) != m.D {
-		return nil, fmt.Errorf("latents by direction: %w: the vector has %d numbers, a decoder row has %d", ErrDim, len(v), m.D)
-	}
-	hits := make([]index.Hit, m.M)
-	for j := range hits {
-		if j%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		hits[j] = index.Hit{Ord: uint32(j), Score: float32(cosine(v, m.Wdec[j*m.D:(j+1)*m.D]))}
-	}
-	slices.SortFunc(hits, index.Compare)
-	return hits[:min(k, len(hits))], nil
 }
 
 // cosine returns that of two vectors, 0 where one has no direction.

@@ -155,3 +155,46 @@ func TestEncodeAllStops(t *testing.T) {
 	dbtest.Must(t, d.Close())
 	goleak.VerifyNone(t, before)
 }
+
+// brittle is a coder that fails after some calls.
+type brittle struct {
+	m            *sae.Model
+	left, closed int
+}
+
+var errBrittle = errors.New("it broke")
+
+func (b *brittle) EncodeBatch(dst []sae.Code, x []float32, threads int) ([]sae.Code, error) {
+	if b.left--; b.left < 0 {
+		return nil, errBrittle
+	}
+	return b.m.EncodeBatch(dst, x, threads), nil
+}
+
+func (b *brittle) Close() error { b.closed++; return nil }
+
+// TestEncodeAllByAnotherCoder lets coders of another make fail at every place, and the processor go on.
+func TestEncodeAllByAnotherCoder(t *testing.T) {
+	d, items, m := reencoded(t)
+	for calls := range 6 {
+		name := fmt.Sprint("m", calls)
+		dbtest.Must(t, d.AddModel(ctx, name, m))
+		b, opened := &brittle{left: calls}, 0
+		open := func(m *sae.Model) (db.Coder, error) { b.m = m; opened++; return b, nil }
+		done := 0
+		err := d.EncodeAllBy(ctx, name, 1, open, func(n, _ int) { done = n })
+		if calls < 4 && (!errors.Is(err, errBrittle) || done > 1000*calls) || calls >= 4 && (err != nil || done != len(items)) {
+			t.Fatalf("%d calls: %d rows are done, %v", calls, done, err)
+		}
+		if opened != 1 || b.closed != 1 {
+			t.Errorf("the coder was opened %d times and closed %d times", opened, b.closed)
+		}
+		dbtest.Must(t, d.EncodeAll(ctx, name, 1, nil))
+		mustBeCoded(t, d, m, name, len(items))
+		dbtest.Must(t, d.EncodeAllBy(ctx, name, 1, func(*sae.Model) (db.Coder, error) { return nil, errBrittle }, nil)) // there is nothing left to open it for
+	}
+	dbtest.Must(t, d.AddModel(ctx, "none", m))
+	if err := d.EncodeAllBy(ctx, "none", 1, func(*sae.Model) (db.Coder, error) { return nil, errBrittle }, nil); !errors.Is(err, errBrittle) {
+		t.Errorf("a coder that cannot be had: %v", err)
+	}
+}

@@ -279,8 +279,8 @@ func (s *source) load(ctx context.Context) (*flat.Index, error) {
 	return x, s.putRows(ctx, x, 0)
 }
 
-// NearLatent walks the postings of c's latents; the norms of all codes are computed once for each commit that is queried.
-func (s *source) NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error) {
+// NearLatent walks the postings of c's latents, or of some of them where they are many and the effort lets it; the norms of all codes are computed once for each commit that is queried.
+func (s *source) NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
 	if s.model == nil {
 		return nil, ErrNoModel
 	}
@@ -300,7 +300,7 @@ func (s *source) NearLatent(ctx context.Context, c sae.Code, k int, f index.Filt
 		}
 		return norms[ord], nil
 	}
-	return sparse.Cosine(ctx, s, norm, terms, k, f)
+	return sparse.CosineWith(ctx, s, norm, terms, k, f, e)
 }
 
 // TextVector asks the caller's text encoder, and without one, or where it answers ErrNoEmbedder, the stored vocabulary.

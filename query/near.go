@@ -9,6 +9,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/saedb/saedb/index"
+	"github.com/saedb/saedb/index/sparse"
 	"github.com/saedb/saedb/query/syntax"
 	"github.com/saedb/saedb/sae"
 )
@@ -89,7 +90,7 @@ func (n *near) ranking(ctx context.Context, r *run, among *roaring.Bitmap) (rank
 		return func(context.Context, *ranked, int) ([]ranked, error) { return nil, nil }, code, err
 	}
 	return n.ranked(r, among, func(ctx context.Context, k int, f index.Filter) ([]index.Hit, error) {
-		return r.NearLatent(ctx, code, k, f)
+		return r.NearLatent(ctx, code, k, f, n.tails.looking())
 	}), code, err
 }
 
@@ -288,6 +289,9 @@ func (c *compiler) compileNear(f *syntax.Find, t tails) (statement, error) {
 		}
 	}
 	t.dense = c.inDense(f.Near)
+	if m, _ := c.Model(); !t.dense {
+		t.many = m.K >= sparse.Many
+	}
 	n := &near{dense: t.dense, tails: t}
 	n.text = (&syntax.Query{Stmt: &syntax.Find{Near: f.Near}}).String()
 	if !n.dense {
@@ -341,7 +345,8 @@ func hasEdits(o *syntax.Operand) bool {
 	return len(o.Edits) > 0 || slices.ContainsFunc(o.Mean, hasEdits)
 }
 
-// nearCost estimates what a search reads: what the index of vectors says, or as many postings as a code's latents have on average.
+// nearCost estimates what a search reads: what the index of vectors says, or as many postings as a code's latents have on average, or how a code of
+// many latents is cut.
 func (c *compiler) nearCost(n *near, f *syntax.Find) string {
 	if !c.planning {
 		return ""
@@ -351,6 +356,9 @@ func (c *compiler) nearCost(n *near, f *syntax.Find) string {
 		return ", " + c.DenseWay(max(n.tails.need(0, n.tails.rows(true)), 1), text, f.Where != nil, n.tails.looking())
 	}
 	m, _ := c.Model()
+	if rows := sparse.Breadth(m.K, max(n.tails.need(0, n.tails.rows(true)), 1), n.tails.looking()); rows > 0 {
+		return fmt.Sprintf(", cut to the latents that weigh most, then %s by all, as from %d latents on", counted(rows, "code"), sparse.Many)
+	}
 	return ", about " + counted(int(int64(c.Len())*int64(m.K)*int64(m.K)/int64(max(m.Latents, 1))), "posting")
 }
 

@@ -122,8 +122,8 @@ type Source interface {
 	// some of them, and never returns fewer than k where there are k. Scores are exact either way.
 	NearDense(ctx context.Context, q []float32, k int, f index.Filter, e index.Effort) ([]index.Hit, error)
 
-	// NearLatent is NearDense for codes, always exact: the cosine of c and the items' codes.
-	NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error)
+	// NearLatent is NearDense for codes: the cosine of c and the items' codes. A code of few latents is always looked for exactly; see sparse.Breadth.
+	NearLatent(ctx context.Context, c sae.Code, k int, f index.Filter, e index.Effort) ([]index.Hit, error)
 
 	// TextVector returns the vector of a text. The note, where not empty, is for
 	// the person who asked: where the vector comes from, and what it may be worth.

@@ -33,6 +33,7 @@ type tails struct {
 	effort   int     // 0: not said
 	exact    bool
 	dense    bool  // vectors are compared, along a graph where that is good enough
+	many     bool  // codes of so many latents are compared that few are enough to find rows by
 	page     *page // nil: no cursor is asked for
 }
 
@@ -53,7 +54,7 @@ func (t *tails) rows(ranked bool) int {
 	return t.top
 }
 
-// looking says how exactly vectors are looked for. Pages of one answer must fit together, and a bound must miss nobody, so both are exact.
+// looking says how exactly vectors, and codes of many latents, are looked for. Pages of one answer must fit together, and a bound must miss nobody, so both are exact.
 func (t *tails) looking() index.Effort {
 	if t.exact || t.page != nil || t.minScore != nil {
 		return index.Exact
@@ -244,9 +245,9 @@ func (t *tails) planRows(ranked bool) string {
 		line += fmt.Sprint("; ", t.page)
 	}
 	switch {
-	case t.dense && t.looking() == index.Exact:
+	case (t.dense || t.many) && t.looking() == index.Exact:
 		line += "; exact"
-	case t.dense && t.effort > 0:
+	case (t.dense || t.many) && t.effort > 0:
 		line += fmt.Sprintf("; effort %d", t.effort)
 	case t.effort > 0:
 		line += "; exact, whatever the effort"

@@ -26,6 +26,11 @@ func registerPrecision(flags *pflag.FlagSet, p *string) {
 	flags.StringVar(p, "gpu-precision", "", "of the large products on the GPU: f32, tf32 or bf16 (default f32, and tf32 for batches of 1,024 rows or more)")
 }
 
+// registerEncodeBackend adds the flag that says what encodes the rows of a database.
+func registerEncodeBackend(flags *pflag.FlagSet, backend *string) {
+	flags.StringVar(backend, "backend", backendAuto, "what encodes the stored vectors: auto (the GPU where there is one that can), cpu or cuda")
+}
+
 // checkBackend refuses what is no backend.
 func checkBackend(name string) error {
 	switch name {

@@ -5,10 +5,12 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/saedb/saedb/internal/cudadrv/fake"
+	"github.com/saedb/saedb/sae/cuda"
 )
 
 // TestTrainOnFakeGPU goes the whole way of a machine with a GPU, on the driver that runs kernels on the processor.
@@ -27,7 +29,7 @@ func TestTrainOnFakeGPU(t *testing.T) {
 	t.Setenv(cudaEnv, path)
 
 	stdout, _, _ := call(t, "doctor", "--format", "jsonl")
-	if !strings.Contains(stdout, "Fake Device, 1.0 of 1.0 GiB free, compute capability 8.0, driver of CUDA 12.4; passes the self-test") {
+	if !strings.Contains(stdout, "Fake Device, 1.0 of 1.0 GiB free, compute capability 8.0, driver of CUDA 12.4; passes the self-test; "+cuda.Proof()) {
 		t.Errorf("doctor says %s", stdout)
 	}
 	x, _ := writeVectors(t, "x.npy", 40, 8, 1)
@@ -72,7 +74,53 @@ func TestTrainOnFakeGPU(t *testing.T) {
 	if _, stderr := done(t, append(lost, "--backend", "cpu")...); !strings.Contains(stderr, "continuing the run lost") {
 		t.Errorf("the run that was broken off: %q", stderr)
 	}
+	encodeOnFakeGPU(t, f, dir)
 	if n := f.Left(); n != 0 {
 		t.Errorf("%d things were not given back", n)
 	}
+}
+
+// encodeOnFakeGPU makes the codes of stored autoencoders on the device, on the CPU, and on one after the other.
+func encodeOnFakeGPU(t *testing.T, f *fake.Driver, dir string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "m.sae")
+	done(t, "export", "--db", dir, "--sae-file", file)
+	codes := func(name string) string {
+		out := filepath.Join(t.TempDir(), "c.npz")
+		done(t, "export", "--db", dir, "--sae", name, "--codes", out)
+		text, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, name := range []string{"on-cpu", "on-cuda", "on-both", "used"} {
+		done(t, "models", "add", name, "--db", dir, "--from", file)
+	}
+	done(t, "encode", "--db", dir, "--sae", "on-cpu", "--backend", "cpu")
+	before := f.Calls()
+	if _, stderr := done(t, "encode", "--db", dir, "--sae", "on-cuda", "--backend", "cuda"); f.Calls() == before || !strings.Contains(stderr, "every item has a code by on-cuda") {
+		t.Errorf("cuda says %q after %d calls", stderr, f.Calls()-before)
+	}
+	f.Fail("cuMemcpyDtoH", 4, 719) // the first three are of the self-test
+	refuse(t, "cuda: encode: cuMemcpyDtoH: CUDA_ERROR_LAUNCH_FAILED (719): unspecified launch failure", "encode", "--db", dir, "--sae", "on-both", "--backend", "cuda")
+	f.Fail("cuMemcpyDtoH", 4, 719)
+	if _, stderr := done(t, "encode", "--db", dir, "--sae", "on-both"); !strings.Contains(stderr, "encoding on the CPU: cuda: encode: cuMemcpyDtoH") {
+		t.Errorf("auto says %q", stderr)
+	}
+	f.Be(fake.Device{Count: 1, Major: 7, Minor: 5, Version: 12040, Memory: 1 << 30})
+	refuse(t, "the device is too old for the kernels of this program", "models", "use", "used", "--db", dir, "--backend", "cuda")
+	if _, stderr := done(t, "models", "use", "used", "--db", dir); !strings.Contains(stderr, "encoding on the CPU: cuda: the device is too old") || !strings.Contains(stderr, "used is active") {
+		t.Errorf("models use says %q", stderr)
+	}
+	f.Be(fake.Usual)
+	want := codes("on-cpu")
+	for _, name := range []string{"on-cuda", "on-both", "used"} {
+		if codes(name) != want {
+			t.Errorf("the codes of %s are not those of the CPU", name)
+		}
+	}
+	refuse(t, "--sae encodes what the database has", "encode", "--db", dir, "--sae", "used", "a.jpg")
+	refuse(t, "unknown backend", "encode", "--db", dir, "--sae", "used", "--backend", "tpu")
+	refuse(t, `autoencoder "axes": not found`, "encode", "--db", dir, "--sae", "axes")
 }

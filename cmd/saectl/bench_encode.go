@@ -16,6 +16,7 @@ import (
 // benchEncode is what was asked of `bench encode`.
 type benchEncode struct {
 	vectors, model, dump    string
+	backend                 string
 	threads, passes, window int
 }
 
@@ -31,7 +32,7 @@ them, so that they can be compared with another program's.`,
 		Example: "  saectl export --sae-file m.sae && saectl bench encode --vectors x.npy --model m.sae",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := b.run(cmd.Context())
+			r, err := b.run(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
@@ -42,6 +43,7 @@ them, so that they can be compared with another program's.`,
 	f.StringVar(&b.vectors, "vectors", "", "rows to encode (.npy)")
 	f.StringVar(&b.model, "model", "", "model file or SAELens folder")
 	f.IntVar(&b.threads, "threads", 1, "goroutines (0: one for each processor)")
+	f.StringVar(&b.backend, "backend", backendCPU, "what encodes: auto, cpu or cuda")
 	f.IntVar(&b.passes, "passes", 5, "passes over the rows")
 	f.IntVar(&b.window, "batch", 1024, "rows encoded by one call")
 	f.StringVar(&b.dump, "dump", "", "write the codes here (.npz, compressed rows)")
@@ -59,7 +61,7 @@ type encodeResult struct {
 	Settings any     `json:"settings"`
 }
 
-func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
+func (b *benchEncode) run(ctx context.Context, a *app) (*encodeResult, error) {
 	m, err := readModel(b.model)
 	if err != nil {
 		return nil, err
@@ -76,7 +78,11 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 	case b.threads == 0:
 		b.threads = runtime.GOMAXPROCS(0)
 	}
-	e := sae.NewEncoder(m)
+	e, chosen, err := a.newCoder(b.backend, m)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
 	var codes []sae.Code
 	var series laps
 	active, seen := 0, 0
@@ -87,7 +93,9 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 			}
 			to := min(rows.Rows, from+b.window)
 			watch := startWatch()
-			codes = e.EncodeBatch(codes, rows.Data[from*m.D:to*m.D], b.threads)
+			if codes, err = e.EncodeBatch(codes, rows.Data[from*m.D:to*m.D], b.threads); err != nil {
+				return nil, err
+			}
 			if took := watch.stop(); to-from == min(b.window, rows.Rows) { // a shorter last batch would look fast
 				series = append(series, took)
 			}
@@ -98,9 +106,10 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 		}
 	}
 	if b.dump != "" {
-		if err := writeWhole(b.dump, func(w io.Writer) error {
-			return npy.WriteCSR(w, codeMatrix(e.EncodeBatch(nil, rows.Data, b.threads), m.M))
-		}); err != nil {
+		if codes, err = e.EncodeBatch(nil, rows.Data, b.threads); err != nil {
+			return nil, err
+		}
+		if err := writeWhole(b.dump, func(w io.Writer) error { return npy.WriteCSR(w, codeMatrix(codes, m.M)) }); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +118,7 @@ func (b *benchEncode) run(ctx context.Context) (*encodeResult, error) {
 		CPU: series.cpu(1), Wall: wall, Rate: float64(min(b.window, rows.Rows)) * 1000 / wall.Median,
 		Active: float64(active) / float64(seen), Machine: thisMachine(),
 		Settings: map[string]any{"latents": m.M, "k": m.K, "width": m.D, "rows": rows.Rows, "batch": min(b.window, rows.Rows),
-			"threads": b.threads, "passes": b.passes},
+			"backend": chosen, "threads": b.threads, "passes": b.passes},
 	}, nil
 }
 

@@ -261,7 +261,30 @@ func TestBenchSparse(t *testing.T) {
 			t.Errorf("%s: %+v", measure, r)
 		}
 	}
-	refuse(t, "cut", "bench", "sparse", "--codes", codes, "--queries", queries, "--mode", "cut")
+	refuse(t, "exact and cut", "bench", "sparse", "--codes", codes, "--queries", queries, "--mode", "guess")
+	refuse(t, "--mode cut", "bench", "sparse", "--codes", codes, "--queries", queries, "--effort", "9")
+}
+
+// TestBenchSparseByRecipe: codes of many latents, cut, against the truth of a plain look at every row.
+func TestBenchSparseByRecipe(t *testing.T) {
+	dir := t.TempDir()
+	var made map[string]any
+	bench(t, &made, "data", "--rows", "700", "--queries", "6", "--codes", "160", "--out", dir)
+	codes, queries := filepath.Join(dir, "codes160.npz"), filepath.Join(dir, "queries160.npz")
+	var cut, few searchResult
+	bench(t, &cut, "sparse", "--codes", codes, "--queries", queries, "--passes", "1", "--mode", "cut", "--effort", "700")
+	if cut.Recall != 1 || cut.Returned != 10 {
+		t.Errorf("a cut that scores all rows: %+v", cut)
+	}
+	truth := filepath.Join(dir, "truth.npy")
+	near := make([]float32, 6) // numbers of rows are whole numbers
+	writeFile(t, truth, func(b *bytes.Buffer) error { return npy.Write(b, 6, 1, near) })
+	refuse(t, "truth.npy", "bench", "sparse", "--codes", codes, "--queries", queries, "--truth", truth)
+	bench(t, &few, "sparse", "--codes", codes, "--queries", queries, "--passes", "1", "--mode", "cut", "--effort", "10")
+	if few.Recall > cut.Recall {
+		t.Errorf("10 rows find more than 700: %+v, %+v", few, cut)
+	}
+	refuse(t, "4096 latents", "bench", "data", "--rows", "10", "--codes", "5000", "--out", dir)
 }
 
 // writeCodes writes rows of six active latents of forty.

@@ -217,17 +217,17 @@ func (x *examination) gpu() {
 	o := cuda.Options{Driver: x.a.getenv(cudaEnv)}
 	d, err := cuda.Probe(o)
 	if errors.Is(err, cuda.ErrAbsent) {
-		x.found(part, "training runs on the CPU: %v", err)
+		x.found(part, "training and encoding run on the CPU: %v", err)
 		return
 	}
 	if err == nil {
-		err = cuda.SelfTest(o)
+		err = errors.Join(cuda.SelfTest(o), cuda.SelfTestEncode(o))
 	}
 	if err != nil {
-		x.fault(part, isBroken, hint(err, "training works with --backend cpu"))
+		x.fault(part, isBroken, hint(err, "training and encoding work with --backend cpu"))
 		return
 	}
-	x.found(part, "%s; passes the self-test", d)
+	x.found(part, "%s; passes the self-test; %s", d, cuda.Proof())
 }
 
 // database looks at the database, if one is there; none is no fault.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/saedb/saedb/clip"
 	"github.com/saedb/saedb/clip/picture"
+	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/internal/npy"
 )
 
@@ -24,6 +25,8 @@ type encodeOptions struct {
 	out, pixels string
 	force       bool
 	threads     int
+	sae         string // encode the database with it instead
+	backend     string
 }
 
 func newEncodeCmd(a *app) *cobra.Command {
@@ -37,8 +40,13 @@ line of numbers each on stdout, or a float32 array (n, d) with --out. With
 --pixels the preprocessed pictures (n, 3, side, side) are kept too, so that
 another implementation can be compared with each half of the work.
 
-If one file cannot be read nothing is written and the exit status is 2.`,
+If one file cannot be read nothing is written and the exit status is 2.
+
+With --sae it makes codes instead of vectors: those that the stored vectors of the
+database lack by that autoencoder. Interrupted, the same command continues. (The
+active autoencoder never lacks any, and models use makes them by itself.)`,
 		Example: `  saectl encode a.jpg b.png --out v.npy --pixels p.npy
+  saectl encode --sae sae2 --backend cuda
   saectl encode --text "a red barn" --model ./my-clip`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return runEncode(cmd.Context(), a, files, o)
@@ -50,10 +58,18 @@ If one file cannot be read nothing is written and the exit status is 2.`,
 	cmd.Flags().StringVar(&o.pixels, "pixels", "", "write the preprocessed pictures to this .npy file")
 	cmd.Flags().BoolVar(&o.force, "force", false, "replace files that exist")
 	cmd.Flags().IntVar(&o.threads, "threads", 0, "threads (default: all cores)")
+	cmd.Flags().StringVar(&o.sae, "sae", "", "encode the stored vectors of the database with this autoencoder")
+	registerEncodeBackend(cmd.Flags(), &o.backend)
+	for _, other := range []string{"text", "out", "pixels", "model"} {
+		cmd.MarkFlagsMutuallyExclusive("sae", other)
+	}
 	return cmd
 }
 
 func runEncode(ctx context.Context, a *app, files []string, o encodeOptions) error {
+	if o.sae != "" {
+		return runEncodeStored(ctx, a, files, o)
+	}
 	if len(files)+len(o.texts) == 0 {
 		return hint(errors.New("nothing to encode"), `name picture files, or texts with --text "a red barn"`)
 	}
@@ -97,6 +113,27 @@ func runEncode(ctx context.Context, a *app, files []string, o encodeOptions) err
 		return writeWhole(o.out, func(w io.Writer) error { return npy.Write(w, len(vectors)/id.Dim, id.Dim, vectors) })
 	}
 	return printVectors(a.stdout, vectors, id.Dim)
+}
+
+// runEncodeStored makes the codes that the database lacks.
+func runEncodeStored(ctx context.Context, a *app, files []string, o encodeOptions) error {
+	if len(files) > 0 {
+		return hint(errors.New("--sae encodes what the database has, and files are named"), "saectl index brings files into the database")
+	}
+	if err := checkBackend(o.backend); err != nil {
+		return err
+	}
+	n, err := threads(o.threads)
+	if err != nil {
+		return err
+	}
+	return a.withDB(ctx, db.Options{}, func(d *db.DB) error {
+		if err := encodeStored(ctx, a, d, o.sae, o.backend, n); err != nil {
+			return err
+		}
+		a.note("every item has a code by %s", o.sae)
+		return nil
+	})
 }
 
 // writePixels writes preprocessed pictures as an array (n, 3, side, side).

@@ -30,18 +30,7 @@ stays until it is dropped.`,
 	}
 	cmd.AddCommand(
 		newModelsAddCmd(a),
-		&cobra.Command{
-			Use:   "use NAME",
-			Short: "Make a stored autoencoder the active one",
-			Long: `Make a stored autoencoder the active one. Items that it has not seen are encoded
-first; interrupted, the same command continues.`,
-			Args: wantArgs(cobra.ExactArgs(1)),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
-					return useModel(cmd.Context(), a, d, args[0])
-				})
-			},
-		},
+		newModelsUseCmd(a),
 		&cobra.Command{
 			Use:   "drop NAME",
 			Short: "Remove an autoencoder that is not active, with its codes and names",
@@ -53,6 +42,24 @@ first; interrupted, the same command continues.`,
 			},
 		},
 	)
+	return cmd
+}
+
+func newModelsUseCmd(a *app) *cobra.Command {
+	var backend string
+	cmd := &cobra.Command{
+		Use:   "use NAME",
+		Short: "Make a stored autoencoder the active one",
+		Long: `Make a stored autoencoder the active one. Items that it has not seen are encoded
+first; interrupted, the same command continues.`,
+		Args: wantArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withDB(cmd.Context(), db.Options{}, func(d *db.DB) error {
+				return useModel(cmd.Context(), a, d, args[0], backend)
+			})
+		},
+	}
+	registerEncodeBackend(cmd.Flags(), &backend)
 	return cmd
 }
 
@@ -169,14 +176,8 @@ func listModels(ctx context.Context, a *app, d *db.DB) error {
 	return p.close()
 }
 
-func useModel(ctx context.Context, a *app, d *db.DB, name string) error {
-	bar := a.progress("items encoded", 0)
-	err := d.EncodeAll(ctx, name, 0, func(done, total int) {
-		bar.expect(total)
-		bar.update(done, "")
-	})
-	bar.end()
-	if err != nil {
+func useModel(ctx context.Context, a *app, d *db.DB, name, backend string) error {
+	if err := encodeStored(ctx, a, d, name, backend, 0); err != nil {
 		return err
 	}
 	if err := d.Activate(ctx, name); err != nil {
@@ -184,6 +185,16 @@ func useModel(ctx context.Context, a *app, d *db.DB, name string) error {
 	}
 	a.note("%s is active", name)
 	return nil
+}
+
+// encodeStored brings the codes of an autoencoder up to date, and shows how far it is.
+func encodeStored(ctx context.Context, a *app, d *db.DB, name, backend string, threads int) error {
+	bar := a.progress("items encoded", 0)
+	defer bar.end()
+	return a.encodeAll(ctx, d, name, backend, threads, func(done, total int) {
+		bar.expect(total)
+		bar.update(done, "")
+	})
 }
 
 func dropModel(ctx context.Context, a *app, d *db.DB, name string) error {

@@ -397,7 +397,7 @@ func (j *trainJob) store(ctx context.Context, m *sae.Model) error {
 	}
 	p := j.a.progress("items encoded", j.rows.Len())
 	defer p.end()
-	return j.d.EncodeAll(ctx, j.run.Name, j.cfg.Threads, func(done, total int) { p.update(done, "") })
+	return j.a.encodeAll(ctx, j.d, j.run.Name, j.opts.backend, j.cfg.Threads, func(done, total int) { p.update(done, "") })
 }
 
 // name names the latents by the stored vocabulary, or by one that the encoder reads now, and returns how many concepts

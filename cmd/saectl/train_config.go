@@ -87,7 +87,7 @@ func (f *trainFlags) register(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.lr, "lr", 0, "learning rate at the first step (default: the preset's)")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of weights, order of rows and holdout")
 	flags.IntVar(&f.threads, "threads", 0, "goroutines; the result does not depend on it (default: one for each processor)")
-	flags.StringVar(&f.backend, "backend", "auto", "what runs the steps: auto (the GPU where there is one that can), cpu or cuda")
+	flags.StringVar(&f.backend, "backend", "auto", "what runs the steps, and encodes the items after them: auto (the GPU where there is one that can), cpu or cuda")
 	registerPrecision(flags, &f.precision)
 	f.set = flags.Changed
 }

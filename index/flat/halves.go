@@ -11,16 +11,17 @@ import (
 // halves are rows rounded to half a byte for each value, beside their codes: half of what a scan of bytes reads. With n from 0 to 15 for
 // the half bytes of row i,
 //
-//	row = mean + scale[i]·(2n-15) + remainder of the bytes + e,    2·|remainder of the bytes| + |e| ≤ rest[i],    |e·shared[m]| ≤ along[m].
+//	row = mean + scale[i]·(n-7.5) + remainder of the bytes + e,    2·|remainder of the bytes| + |e| ≤ rest[i],    |e·shared[m]| ≤ along[m].
 //
-// The factor of 2 is for queries of which half is their own, beyond what they share. The bound is ten times as wide as the bytes', so a scan of halves leaves rows in doubt, whose bytes are looked at then. It pays where the table
-// is larger than the caches.
+// The factor of 2 is for queries of which half is their own, beyond what they share. The bound is ten times as wide as the bytes', so a scan of
+// halves leaves rows in doubt, whose bytes are looked at then. It pays where the table is larger than the caches.
 type halves struct {
 	*codes  // no bytes: mean, scale, rest, reach and widest of the halves
 	nibbles []byte
 	shared  []float32 // (m,dim)
 	along   []float32 // (m)
 	bytes   float32   // no remainder of bytes is longer
+	most    float32   // no scale is larger
 }
 
 const (
@@ -57,10 +58,15 @@ func (c *codes) halve(shared []float32, threads int) *halves {
 			h.along[k] = max(h.along[k], most)
 		}
 	}
-	for _, r := range h.rest {
-		h.widest = max(h.widest, r)
+	for i, r := range h.rest {
+		h.widest, h.most = max(h.widest, r), max(h.most, h.scale[i])
 	}
 	return h
+}
+
+// size returns how much memory halves take beside their codes.
+func (h *halves) size() int64 {
+	return int64(len(h.nibbles)) + 4*int64(len(h.scale)+len(h.rest)+len(h.shared)+len(h.along))
 }
 
 // halving is what one goroutine makes halves with.
@@ -68,7 +74,7 @@ type halving struct {
 	values []byte    // of a row, a half byte each
 	left   []float32 // what lies between the bytes of a row and its halves, in the bytes' scale
 	along  []float64 // left along each of the shared directions
-	reach  float32   // no scale·(2n-15) is longer, so far
+	reach  float32   // no scale·(n-7.5) is longer, so far
 	most   []float32 // the largest of along, so far
 }
 
@@ -79,11 +85,11 @@ func (h *halves) set(c *codes, i int, w *halving) {
 	w.round(bytes, unit)
 	w.balance(h.shared, unit)
 	vec.PackNibbles(h.nibbles[i*c.dim/2:(i+1)*c.dim/2], w.values)
-	h.scale[i] = unit * c.scale[i]
+	h.scale[i] = 2 * unit * c.scale[i]
 	clear(w.along)
 	var left, square float64
 	for j, b := range bytes {
-		part := float64(h.scale[i]) * float64(2*int(w.values[j])-15)
+		part := float64(h.scale[i]) * (float64(w.values[j]) - 7.5)
 		e := float64(c.scale[i])*float64(b) - part
 		left += e * e
 		square += part * part
@@ -102,7 +108,7 @@ func (h *halves) set(c *codes, i int, w *halving) {
 // best, and a row with some large ones needs more.
 var halfUnits = [...]float32{2.5, 2.9, 3.4}
 
-// halfUnit returns the scale of a row's halves in that of its bytes, of some candidates that which leaves the least of every fourth value.
+// halfUnit returns half the scale of a row's halves in that of its bytes, of some candidates that which leaves the least of every fourth value.
 func halfUnit(bytes []int8) float32 {
 	square, most := 0, 0
 	for _, b := range bytes {
@@ -125,7 +131,7 @@ func halfUnit(bytes []int8) float32 {
 	return best
 }
 
-// nearestHalf returns the half byte of a byte; inverse is half of what the scale of halves is divided by.
+// nearestHalf returns the half byte of a byte; inverse is 1 over the scale of halves.
 func nearestHalf(b int8, inverse float32) int {
 	return min(max(int(float32(b)*inverse+8), 0), 15)
 }
@@ -188,7 +194,7 @@ func (w *halving) balance(shared []float32, unit float32) {
 type coarse struct {
 	question
 	narrow []int8
-	bias   int32
+	start  int32
 }
 
 // topByte is the largest value of a query for halves.
@@ -206,7 +212,8 @@ func (h *halves) ask(unit []float32) coarse {
 		q.narrow[j] = int8(v)
 		sum += int32(v)
 	}
-	q.bias = 15 * sum
+	q.start = int32(math.RoundToEven(-7.5 * float64(sum)))
+	q.slack += float64(upper(q.step * float64(h.most) / 2)) // start is rounded
 	return q
 }
 
@@ -256,10 +263,7 @@ func (l *lookup) scanHalfBlock(q *question, c *coarse, list *shortlist, lo, hi i
 	h, n := l.halves, hi-lo
 	var sums [block]int32
 	var mask [block / 8]byte
-	vec.DotNibbles(sums[:n], c.narrow, h.nibbles[lo*h.dim/2:hi*h.dim/2])
-	for j := range sums[:n] {
-		sums[j] = 2*sums[j] - c.bias
-	}
+	vec.DotNibbles(sums[:n], c.narrow, h.nibbles[lo*h.dim/2:hi*h.dim/2], c.start)
 	vec.Reach(mask[:], sums[:n], h.scale[lo:hi], h.rest[lo:hi], c.weight, c.leastFor(q, list))
 	var now [block]uint32
 	hits := now[:0]

@@ -62,7 +62,7 @@ func keepBounds(t *testing.T, rows []float32, c *codes, h *halves, queries []flo
 			if j%64 >= 32 {
 				b >>= 4
 			}
-			part := float64(h.scale[i]) * float64(2*int(b&15)-15)
+			part := float64(h.scale[i]) * (float64(b&15) - 7.5)
 			e := float64(rows[i*dim+j]) - float64(h.mean[j]) - part
 			left, square = left+e*e, square+part*part
 			for m := range along {
@@ -82,10 +82,10 @@ func keepBounds(t *testing.T, rows []float32, c *codes, h *halves, queries []flo
 		unit := queries[:dim]
 		q := h.ask(unit)
 		sums, scores := make([]int32, n), make([]float32, n)
-		vec.DotNibbles(sums, q.narrow, h.nibbles)
+		vec.DotNibbles(sums, q.narrow, h.nibbles, q.start)
 		vec.Product(scores, unit, rows, dim)
 		for i, s := range scores {
-			middle, wide := q.step*float64(h.scale[i])*float64(2*sums[i]-q.bias), q.step*float64(h.rest[i])*float64(q.weight)
+			middle, wide := q.step*float64(h.scale[i])*float64(sums[i]), q.step*float64(h.rest[i])*float64(q.weight)
 			if off := math.Abs(float64(s) - q.offset - middle); off > wide+q.slack {
 				t.Fatalf("row %d scores %g, %g from where its halves put it, bound %g", i, s, off, wide+q.slack)
 			}

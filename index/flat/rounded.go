@@ -48,13 +48,17 @@ func (x *Rounded) Len() int {
 // Dim returns the width of each row.
 func (x *Rounded) Dim() int { return x.dim }
 
-// Bytes returns how much memory the rows take: their float32 values, and everything else.
+// Bytes returns how much memory the rows take: their float32 values, and everything else, halves too where a search made them.
 func (x *Rounded) Bytes() (rows, rest int64) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	n, dim := int64(len(x.ords)), int64(x.dim)
 	const perRow = 4 + 4 + 4 + 24 // ordinal, scale, rest, and about that for an entry of a map
-	return 4 * n * dim, n*(dim+perRow) + 12*dim
+	rest = n*(dim+perRow) + 12*dim
+	if h := x.halves.made.Load(); h != nil {
+		rest += h.size()
+	}
+	return 4 * n * dim, rest
 }
 
 // Put stores a copy of the unit vector v under ord, in place of what was there.

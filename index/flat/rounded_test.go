@@ -45,6 +45,9 @@ func TestRoundedAndScanAgreeToTheBit(t *testing.T) {
 			}
 		}
 		qs := make([][]float32, 1+r.IntN(40))
+		if seed%10 == 5 {
+			qs = make([][]float32, 150)
+		}
 		for i := range qs {
 			qs[i] = random(r, 1, twin.dim).rows[0]
 			if i%5 == 4 {
@@ -298,7 +301,7 @@ func BenchmarkRounded(b *testing.B) {
 func TestHalvesAgreeToTheBit(t *testing.T) {
 	for seed, dim := range []int{64, 128} {
 		r := rand.New(rand.NewPCG(uint64(seed), 7))
-		const n = 70_000
+		const n, changeAt, halvesAsked = 70_000, 20, 15 // the sixteenth query makes the halves
 		x, twin := flat.NewRounded(dim, 1+seed), flat.New(dim, 2)
 		centre := random(r, 1, dim).rows[0]
 		var v []float32
@@ -339,7 +342,10 @@ func TestHalvesAgreeToTheBit(t *testing.T) {
 			if got, err := x.Search(t.Context(), q, k, f); err != nil || !slices.Equal(got, want) {
 				t.Fatalf("seed %d, query %d: %v, %v\nwant %v", seed, i, got, err, want)
 			}
-			if i == 30 { // what was made of the rows before is made anew
+			if _, rest := x.Bytes(); (rest-int64(n*dim) > int64(n*dim/2)+8*n) != (i >= halvesAsked && (i <= changeAt || i > changeAt+halvesAsked)) {
+				t.Fatalf("seed %d: after query %d the rows take %d bytes beyond their values", seed, i, rest)
+			}
+			if i == changeAt { // what was made of the rows before is made anew
 				x.Delete(want[0].Ord)
 				twin.Delete(want[0].Ord)
 			}

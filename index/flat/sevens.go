@@ -172,6 +172,7 @@ type sevenRows struct {
 	sums               [sevenChunk * vec.PanelWidth]int32
 	mask               [sevenChunk]uint16
 	first, n           int
+	sifted             []sifted // for each panel
 }
 
 // sevenPanel is 16 questions beside each other, or fewer at the end.
@@ -203,25 +204,28 @@ func (l *lookup) scanPanels() {
 	s := l.codes.sevens(l.questions)
 	panels := s.panels()
 	work := make([]*sevenRows, l.threads)
+	for w := range work {
+		work[w] = &sevenRows{rows: make([]byte, sevenChunk*vec.SevensStride(l.codes.dim)), sifted: make([]sifted, len(panels))}
+		for i := range work[w].sifted {
+			work[w].sifted[i].start(min(vec.PanelWidth, len(l.questions)-panels[i].first))
+		}
+	}
 	vec.Parallel(l.threads, len(l.ords), sevenChunk, func(worker, lo, hi int) {
 		if l.ended(lo, hi) || s.exact && !l.well(l.checkRows, lo, hi) {
 			return
-		}
-		if work[worker] == nil {
-			work[worker] = &sevenRows{rows: make([]byte, sevenChunk*vec.SevensStride(l.codes.dim))}
 		}
 		w := work[worker]
 		w.first, w.n = lo, hi-lo
 		s.load(w, l.codes, l.rows, lo, hi)
 		for i := range panels {
-			l.sift(s, &panels[i], l.lists[worker], w)
+			l.sift(s, &panels[i], &w.sifted[i], l.lists[worker], w)
 		}
 	})
 	vec.Parallel(l.threads, len(l.questions), 1, func(_, i, _ int) {
 		least := l.raised(i)
 		for w := range l.lists {
 			list := &l.lists[w][i]
-			list.least = max(list.least, least)
+			list.least, list.later = max(list.least, least), work[w].sifted[i/vec.PanelWidth].later[i%vec.PanelWidth]
 			l.lookLater(&l.questions[i], &s.questions[i].question, list)
 		}
 	})
@@ -231,47 +235,71 @@ func (l *lookup) scanPanels() {
 // interest any more. More than laterMost do not wait for the end.
 const laterLeast, laterMost = 512, 8192
 
-// sift puts the rows of a chunk on the lists of a panel.
-func (l *lookup) sift(s *sevens, p *sevenPanel, lists []shortlist, w *sevenRows) {
-	lists = lists[p.first:min(p.first+vec.PanelWidth, len(lists))]
-	var least [vec.PanelWidth]float32
-	for i := range lists {
-		if least[i] = s.questions[p.first+i].leastFor(&l.questions[p.first+i], &lists[i]); lists[i].crowded {
-			least[i] = float32(math.Inf(1))
+// sifted is what one goroutine must know of a panel's lists to turn rows away, and the rows that it could not. The lists themselves, which lie all
+// over the memory, are changed for few rows.
+type sifted struct {
+	least   [vec.PanelWidth]float32 // what a row's sevens must reach
+	promise [vec.PanelWidth]float32 // what looks like a hit
+	later   [vec.PanelWidth][]candidate
+	room    [vec.PanelWidth]int // how many later may have before they are gone through
+}
+
+// start makes it that of n queries: nothing reaches the others.
+func (f *sifted) start(n int) {
+	for i := range f.least {
+		f.least[i], f.promise[i], f.room[i] = float32(math.Inf(-1)), float32(math.Inf(-1)), laterLeast
+		if i >= n {
+			f.least[i] = float32(math.Inf(1))
 		}
 	}
+}
+
+// sift puts the rows of a chunk on the lists of a panel.
+func (l *lookup) sift(s *sevens, p *sevenPanel, f *sifted, lists []shortlist, w *sevenRows) {
 	sums := w.sums[:w.n*vec.PanelWidth]
 	vec.MultiplySevens(sums, p.packed, w.rows[:w.n*vec.SevensStride(s.dim)], &p.start)
-	vec.ReachPanelAlong(w.mask[:], sums, w.scale[:w.n], w.rest[:w.n], w.along[:w.n], &p.weight, &p.along, &least)
+	vec.ReachPanelAlong(w.mask[:], sums, w.scale[:w.n], w.rest[:w.n], w.along[:w.n], &p.weight, &p.along, &f.least)
 	for j, set := range w.mask[:w.n] {
 		for ; set != 0; set &= set - 1 {
 			i := bits.TrailingZeros16(set)
-			if i >= len(lists) {
-				break
-			}
 			middle := float32(w.scale[j]*float32(sums[j*vec.PanelWidth+i])) + float32(w.along[j]*p.along[i])
-			upper, row := middle+float32(w.rest[j]*p.weight[i]), uint32(w.first+j)
-			if upper < least[i] {
-				continue // it has risen since the mask was made
-			}
-			list, q, c := &lists[i], &l.questions[p.first+i], &s.questions[p.first+i].question
-			if list.promises(middle) && l.answers(int(row)) {
-				list.tops = keep(list.tops, list.k, middle)
-				l.look(q, list, []uint32{row})
-				least[i] = c.leastFor(q, list)
-			} else if list.later = append(list.later, candidate{upper, row}); len(list.later) >= max(laterLeast, list.room) {
-				l.review(list, q, c)
+			r := candidate{middle + float32(w.rest[j]*p.weight[i]), uint32(w.first + j)}
+			switch {
+			case r.upper < f.least[i]: // it has risen since the mask was made
+			case middle > f.promise[i] && l.answers(int(r.row)):
+				l.try(s, p.first+i, f, i, &lists[p.first+i], r.row, middle)
+			default:
+				if f.later[i] = append(f.later[i], r); len(f.later[i]) >= f.room[i] {
+					l.review(s, p.first+i, f, i, &lists[p.first+i])
+				}
 			}
 		}
 	}
 }
 
-// review drops the rows of later that are of no interest any more.
-func (l *lookup) review(list *shortlist, q, c *question) {
-	least := c.leastFor(q, list)
-	list.later = slices.DeleteFunc(list.later, func(r candidate) bool { return r.upper < least })
+// try looks at the bytes of a row that looks like a hit. query is the i-th of those that were sifted.
+func (l *lookup) try(s *sevens, query int, f *sifted, i int, list *shortlist, row uint32, middle float32) {
+	if list.tops = keep(list.tops, list.k, middle); len(list.tops) == list.k {
+		f.promise[i] = list.tops[0]
+	}
+	l.look(&l.questions[query], list, []uint32{row})
+	f.raise(i, s.questions[query].leastFor(&l.questions[query], list), list)
+}
+
+// raise notes what a row must reach. A list that is crowded takes no more.
+func (f *sifted) raise(i int, least float32, list *shortlist) {
+	if f.least[i] = least; list.crowded {
+		f.least[i] = float32(math.Inf(1))
+	}
+}
+
+// review drops the rows that wait and are of no interest any more.
+func (l *lookup) review(s *sevens, query int, f *sifted, i int, list *shortlist) {
+	q, c := &l.questions[query], &s.questions[query].question
+	list.later = slices.DeleteFunc(f.later[i], func(r candidate) bool { return r.upper < f.least[i] })
 	if len(list.later) > laterMost {
 		l.lookLater(q, c, list)
+		f.raise(i, c.leastFor(q, list), list)
 	}
-	list.room = 2 * len(list.later)
+	f.later[i], f.room[i], list.later = list.later, max(laterLeast, 2*len(list.later)), nil
 }

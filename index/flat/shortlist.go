@@ -22,7 +22,6 @@ type shortlist struct {
 
 	tops  []float32   // the k largest scores of rows by their halves or sevens, a heap as lows is
 	later []candidate // rows that these leave in doubt; upper is a bound by them
-	room  int         // how many may be in later before they are gone through
 	seen  int         // rows that were looked at by halves since later was empty
 	plain bool        // halves are not looked at any more
 

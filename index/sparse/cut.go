@@ -9,7 +9,8 @@ import (
 )
 
 // Many is from how many terms on a query may be cut: a few of them, those that say most for their postings, lead to some hundred rows, which are scored by all terms.
-// With fewer terms the postings of all are read in about the time that scoring takes.
+// With fewer terms the postings of all are read in about the time that scoring takes. Where those terms are in
+// fewer rows than that, the answer is exact.
 const Many = 128
 
 // Breadth returns how many rows a query of some terms scores if it is cut, and 0 if it is answered exactly: below Many terms, and where that is the effort.
@@ -86,7 +87,7 @@ func CosineWith(ctx context.Context, src Source, norm func(ord uint32) (float32,
 			best.Offer(index.Hit{Ord: b.Ord, Score: cosine(b.Lo, length, n)})
 		}
 	}
-	if _, full := best.Floor(); !full {
+	if _, full := best.Floor(); !full || len(found) < rows { // the terms of the cut are in few rows
 		return Cosine(ctx, src, norm, terms, k, f)
 	}
 	return best.Hits(), nil

@@ -96,6 +96,14 @@ func (x *Lists) Cosine(ctx context.Context, terms []index.Term, k int, f index.F
 	return Cosine(ctx, locked{x}, norm, terms, k, f)
 }
 
+// CosineWith is Cosine with an effort.
+func (x *Lists) CosineWith(ctx context.Context, terms []index.Term, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	norm := func(ord uint32) (float32, error) { return x.norms[ord], nil }
+	return CosineWith(ctx, locked{x}, norm, terms, k, f, e)
+}
+
 // locked is the Source of Lists whose lock is held.
 type locked struct{ x *Lists }
 

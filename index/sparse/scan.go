@@ -36,9 +36,9 @@ func (x *Index) search(ctx context.Context, q question) ([]index.Hit, error) {
 	x.lock()
 	defer x.mu.RUnlock()
 	rows := Breadth(len(q.terms), q.k, q.effort)
-	best, err := x.ask(ctx, &q, rows)
-	if _, full := best.Floor(); rows > 0 && !full && err == nil { // perhaps because the terms of a cut are in few rows
-		best, err = x.ask(ctx, &q, 0)
+	best, enough, err := x.ask(ctx, &q, rows)
+	if !enough && err == nil {
+		best, _, err = x.ask(ctx, &q, 0)
 	}
 	if err != nil {
 		return nil, err
@@ -46,15 +46,17 @@ func (x *Index) search(ctx context.Context, q question) ([]index.Hit, error) {
 	return best.Hits(), nil
 }
 
-// ask looks at some rows that are scored, or at all that matter where rows is 0.
-func (x *Index) ask(ctx context.Context, q *question, rows int) (*index.Best, error) {
-	best := index.NewBest(q.k)
+// ask looks at the codes of some rows, or of all that matter where rows is 0. enough is false where that was too few, since the terms of a cut are in few rows.
+func (x *Index) ask(ctx context.Context, q *question, rows int) (best *index.Best, enough bool, err error) {
+	best = index.NewBest(q.k)
 	for ord, code := range x.fresh {
 		if q.filter == nil || q.filter.Contains(ord) {
 			q.offer(best, ord, Score(q.terms, code), length(code.Acts))
 		}
 	}
-	return best, x.old.search(ctx, q, rows, best, x.gone)
+	scored, err := x.old.search(ctx, q, rows, best, x.gone)
+	_, full := best.Floor()
+	return best, rows == 0 || full && scored >= rows, err
 }
 
 // offer considers a row of which the sum is known.
@@ -140,8 +142,8 @@ func (s *scan) end() {
 	s.p.scans.Put(s)
 }
 
-// search offers the rows that may be among the best.
-func (p *packed) search(ctx context.Context, q *question, rows int, best *index.Best, gone map[int]struct{}) error {
+// search offers the rows that may be among the best, and returns how many it scored for a cut.
+func (p *packed) search(ctx context.Context, q *question, rows int, best *index.Best, gone map[int]struct{}) (scored int, err error) {
 	s := p.newScan(q)
 	defer s.end()
 	few := q.filter != nil && q.filter.GetCardinality() < uint64(len(p.ords)/selectivePart)
@@ -149,12 +151,13 @@ func (p *packed) search(ctx context.Context, q *question, rows int, best *index.
 		s.permit(gone)
 	}
 	if few || !s.measure() {
-		return s.every(ctx, best)
+		return rows, s.every(ctx, best)
 	}
 	if rows > 0 {
-		return s.cut(ctx, best, rows)
+		err := s.cut(ctx, best, rows)
+		return len(s.picked), err
 	}
-	return s.exact(ctx, best)
+	return 0, s.exact(ctx, best)
 }
 
 // selectivePart is the part of all rows up to which those that a filter lets through are scored one by one.
@@ -403,12 +406,16 @@ func (s *scan) exact(ctx context.Context, best *index.Best) error {
 	return ctx.Err()
 }
 
-// fetch is how many postings can be read while the code of a row is fetched.
-const fetch = 100
+// fetch is how many postings can be read while the code of a row is fetched, and looks how many rows are looked at again in the time of one.
+const (
+	fetch = 40
+	looks = 12
+)
 
-// cheap reports whether the rows that were picked are scored in less time than the next class is read in.
+// cheap reports whether the rows that were picked are scored in less time than the next class is read in, and all rows looked at again.
 func (s *scan) cheap() bool {
-	return len(s.picked)*(fetch+2*len(s.p.entries)/len(s.p.ords)) <= s.postings(s.class)
+	n := len(s.p.ords)
+	return len(s.picked)*(fetch+len(s.p.entries)/n) <= s.postings(s.class)+n/looks
 }
 
 // survey finds the largest sum of each group, of rows that may be answered.

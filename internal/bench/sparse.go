@@ -127,13 +127,13 @@ func (e *encoder) encode(x []float32) *Codes {
 	c := &Codes{K: e.k, Latents: make([]uint32, n*e.k), Acts: make([]float32, n*e.k)}
 	const group = 512
 	vec.Parallel(runtime.GOMAXPROCS(0), (n+group-1)/group, 1, func(_, lo, hi int) {
-		products := make([]float32, group*Latents)
+		products, best := make([]float32, group*Latents), &vec.Selector{}
 		for g := lo; g < hi; g++ {
 			first, last := g*group, min((g+1)*group, n)
 			vec.Product(products[:(last-first)*Latents], x[first*Width:last*Width], e.w, Width)
 			for i := first; i < last; i++ {
 				latents, acts := c.Code(i)
-				e.pick(products[(i-first)*Latents:(i-first+1)*Latents], latents, acts)
+				e.pick(best, products[(i-first)*Latents:(i-first+1)*Latents], latents, acts)
 			}
 		}
 	})
@@ -141,27 +141,12 @@ func (e *encoder) encode(x []float32) *Codes {
 }
 
 // pick turns the products of a picture into its code.
-func (e *encoder) pick(products []float32, latents []uint32, acts []float32) {
+func (e *encoder) pick(best *vec.Selector, products []float32, latents []uint32, acts []float32) {
 	for l := range products {
 		products[l] = products[l]*e.scale[l] + e.bias[l]
 	}
-	sorted := slices.Clone(products)
-	slices.Sort(sorted)
-	least, at := sorted[Latents-e.k], 0
-	spare := e.k // of those equal to the least
-	for _, v := range sorted[Latents-e.k:] {
-		if v > least {
-			spare--
-		}
-	}
-	for l, v := range products {
-		if v == least && spare > 0 {
-			spare--
-		} else if v <= least {
-			continue
-		}
-		latents[at], acts[at] = uint32(l), float32(math.Exp(spreadOf*float64(v)))
-		at++
+	for i, l := range best.TopK(latents[:0], products, e.k) {
+		acts[i] = float32(math.Exp(spreadOf * float64(products[l])))
 	}
 	scale(acts, 1/length(acts))
 }

@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"sae/cuda":    {"sae", "sae/train", "sae/cuda/kernel", "internal/cudadrv", "internal/safetensors", "internal/vec"},
 
 	"sae/cuda/kernel":       {},
-	"sae/cuda/verify":       {"sae", "sae/train", "sae/cuda", "sae/cuda/kernel"},
+	"sae/cuda/verify":       {"sae", "sae/train", "sae/cuda", "sae/cuda/kernel", "internal/safetensors"},
 	"internal/cudadrv":      {},
 	"internal/cudadrv/fake": {},
 

@@ -17,12 +17,12 @@ func dotInt8AtAVX2(dst *int32, q *int16, rows *int8, d int, n int, tail *int16, 
 // Products of q with 4 rows of half bytes at once; see gen/dense.
 //
 //go:noescape
-func dotNibbles4AVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+func dotNibbles4AVX2(dst *int32, q *int8, rows *byte, turns int, n int, start int32)
 
 // Products of q with 1 rows of half bytes at once; see gen/dense.
 //
 //go:noescape
-func dotNibbles1AVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+func dotNibbles1AVX2(dst *int32, q *int8, rows *byte, turns int, n int, start int32)
 
 // Bytes as int16; see gen/dense.
 //

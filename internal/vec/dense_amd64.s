@@ -171,30 +171,33 @@ done:
 	VZEROUPPER
 	RET
 
-// func dotNibbles4AVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+// func dotNibbles4AVX2(dst *int32, q *int8, rows *byte, turns int, n int, start int32)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·dotNibbles4AVX2(SB), NOSPLIT, $0-40
-	MOVQ     dst+0(FP), AX
-	MOVQ     q+8(FP), CX
-	MOVQ     rows+16(FP), DX
-	MOVQ     turns+24(FP), BX
-	MOVQ     n+32(FP), SI
-	VPCMPEQB Y0, Y0, Y0
-	VPSRLW   $0x0c, Y0, Y0
-	VPSLLW   $0x08, Y0, Y1
-	VPOR     Y1, Y0, Y0
-	MOVQ     BX, R8
-	SHLQ     $0x05, R8
-	LEAQ     (R8)(R8*2), R9
-	LEAQ     8192(DX), DI
+TEXT ·dotNibbles4AVX2(SB), NOSPLIT, $0-44
+	MOVQ         dst+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         rows+16(FP), DX
+	MOVQ         turns+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVL         start+40(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, X0
+	VPCMPEQB     Y1, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPSLLW       $0x08, Y1, Y2
+	VPOR         Y2, Y1, Y1
+	MOVQ         BX, R8
+	SHLQ         $0x05, R8
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         8192(DX), DI
 
 rows:
 	TESTQ SI, SI
 	JZ    done
-	VPXOR Y1, Y1, Y1
-	VPXOR Y3, Y3, Y3
-	VPXOR Y5, Y5, Y5
-	VPXOR Y7, Y7, Y7
+	VPXOR Y2, Y2, Y2
+	VPXOR Y4, Y4, Y4
+	VPXOR Y6, Y6, Y6
+	VPXOR Y8, Y8, Y8
 	MOVQ  BX, R10
 	MOVQ  CX, R11
 
@@ -205,72 +208,73 @@ some:
 	CMPQ    R10, R12
 	CMOVQLT R10, R12
 	SUBQ    R12, R10
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y4, Y4, Y4
-	VPXOR   Y6, Y6, Y6
-	VPXOR   Y8, Y8, Y8
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y9, Y9, Y9
 
 turn:
-	VMOVDQU    (R11), Y11
-	VMOVDQU    32(R11), Y12
+	VMOVDQU    (R11), Y12
+	VMOVDQU    32(R11), Y13
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	VMOVDQU    (DX), Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y0, Y9, Y9
-	VPAND      Y0, Y10, Y10
-	VPMADDUBSW Y11, Y9, Y9
+	VMOVDQU    (DX), Y10
+	VPSRLW     $0x04, Y10, Y11
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y11, Y11
 	VPMADDUBSW Y12, Y10, Y10
-	VPADDW     Y9, Y2, Y2
-	VPADDW     Y10, Y2, Y2
-	VMOVDQU    (DX)(R8*1), Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y0, Y9, Y9
-	VPAND      Y0, Y10, Y10
-	VPMADDUBSW Y11, Y9, Y9
+	VPMADDUBSW Y13, Y11, Y11
+	VPADDW     Y10, Y3, Y3
+	VPADDW     Y11, Y3, Y3
+	VMOVDQU    (DX)(R8*1), Y10
+	VPSRLW     $0x04, Y10, Y11
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y11, Y11
 	VPMADDUBSW Y12, Y10, Y10
-	VPADDW     Y9, Y4, Y4
-	VPADDW     Y10, Y4, Y4
-	VMOVDQU    (DX)(R8*2), Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y0, Y9, Y9
-	VPAND      Y0, Y10, Y10
-	VPMADDUBSW Y11, Y9, Y9
+	VPMADDUBSW Y13, Y11, Y11
+	VPADDW     Y10, Y5, Y5
+	VPADDW     Y11, Y5, Y5
+	VMOVDQU    (DX)(R8*2), Y10
+	VPSRLW     $0x04, Y10, Y11
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y11, Y11
 	VPMADDUBSW Y12, Y10, Y10
-	VPADDW     Y9, Y6, Y6
-	VPADDW     Y10, Y6, Y6
-	VMOVDQU    (DX)(R9*1), Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y0, Y9, Y9
-	VPAND      Y0, Y10, Y10
-	VPMADDUBSW Y11, Y9, Y9
+	VPMADDUBSW Y13, Y11, Y11
+	VPADDW     Y10, Y7, Y7
+	VPADDW     Y11, Y7, Y7
+	VMOVDQU    (DX)(R9*1), Y10
+	VPSRLW     $0x04, Y10, Y11
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y11, Y11
 	VPMADDUBSW Y12, Y10, Y10
-	VPADDW     Y9, Y8, Y8
-	VPADDW     Y10, Y8, Y8
+	VPMADDUBSW Y13, Y11, Y11
+	VPADDW     Y10, Y9, Y9
+	VPADDW     Y11, Y9, Y9
 	ADDQ       $0x20, DX
 	ADDQ       $0x00000080, DI
 	ADDQ       $0x40, R11
 	DECQ       R12
 	JNZ        turn
-	VPCMPEQB   Y9, Y9, Y9
-	VPSRLW     $0x0f, Y9, Y9
-	VPMADDWD   Y9, Y2, Y2
-	VPADDD     Y2, Y1, Y1
-	VPMADDWD   Y9, Y4, Y4
-	VPADDD     Y4, Y3, Y3
-	VPMADDWD   Y9, Y6, Y6
-	VPADDD     Y6, Y5, Y5
-	VPMADDWD   Y9, Y8, Y8
-	VPADDD     Y8, Y7, Y7
+	VPCMPEQB   Y10, Y10, Y10
+	VPSRLW     $0x0f, Y10, Y10
+	VPMADDWD   Y10, Y3, Y3
+	VPADDD     Y3, Y2, Y2
+	VPMADDWD   Y10, Y5, Y5
+	VPADDD     Y5, Y4, Y4
+	VPMADDWD   Y10, Y7, Y7
+	VPADDD     Y7, Y6, Y6
+	VPMADDWD   Y10, Y9, Y9
+	VPADDD     Y9, Y8, Y8
 	JMP        some
 
 sum:
-	VPHADDD      Y3, Y1, Y1
-	VPHADDD      Y7, Y5, Y5
-	VPHADDD      Y5, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPADDD       X2, X1, X2
-	VMOVDQU      X2, (AX)
+	VPHADDD      Y4, Y2, Y2
+	VPHADDD      Y8, Y6, Y6
+	VPHADDD      Y6, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VPADDD       X3, X2, X3
+	VPADDD       X0, X3, X3
+	VMOVDQU      X3, (AX)
 	ADDQ         R9, DX
 	ADDQ         $0x00000010, AX
 	DECQ         SI
@@ -280,27 +284,30 @@ done:
 	VZEROUPPER
 	RET
 
-// func dotNibbles1AVX2(dst *int32, q *int8, rows *byte, turns int, n int)
+// func dotNibbles1AVX2(dst *int32, q *int8, rows *byte, turns int, n int, start int32)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·dotNibbles1AVX2(SB), NOSPLIT, $0-40
-	MOVQ     dst+0(FP), AX
-	MOVQ     q+8(FP), CX
-	MOVQ     rows+16(FP), DX
-	MOVQ     turns+24(FP), BX
-	MOVQ     n+32(FP), SI
-	VPCMPEQB Y0, Y0, Y0
-	VPSRLW   $0x0c, Y0, Y0
-	VPSLLW   $0x08, Y0, Y1
-	VPOR     Y1, Y0, Y0
-	MOVQ     BX, DI
-	SHLQ     $0x05, DI
-	LEAQ     (DI)(DI*2), DI
-	LEAQ     8192(DX), DI
+TEXT ·dotNibbles1AVX2(SB), NOSPLIT, $0-44
+	MOVQ         dst+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         rows+16(FP), DX
+	MOVQ         turns+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVL         start+40(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, X0
+	VPCMPEQB     Y1, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPSLLW       $0x08, Y1, Y2
+	VPOR         Y2, Y1, Y1
+	MOVQ         BX, DI
+	SHLQ         $0x05, DI
+	LEAQ         (DI)(DI*2), DI
+	LEAQ         8192(DX), DI
 
 rows:
 	TESTQ SI, SI
 	JZ    done
-	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
 	MOVQ  BX, R8
 	MOVQ  CX, R9
 
@@ -311,37 +318,38 @@ some:
 	CMPQ    R8, R10
 	CMOVQLT R8, R10
 	SUBQ    R10, R8
-	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
 
 turn:
-	VMOVDQU    (R9), Y5
-	VMOVDQU    32(R9), Y6
+	VMOVDQU    (R9), Y6
+	VMOVDQU    32(R9), Y7
 	PREFETCHT0 (DI)
-	VMOVDQU    (DX), Y3
-	VPSRLW     $0x04, Y3, Y4
-	VPAND      Y0, Y3, Y3
-	VPAND      Y0, Y4, Y4
-	VPMADDUBSW Y5, Y3, Y3
+	VMOVDQU    (DX), Y4
+	VPSRLW     $0x04, Y4, Y5
+	VPAND      Y1, Y4, Y4
+	VPAND      Y1, Y5, Y5
 	VPMADDUBSW Y6, Y4, Y4
-	VPADDW     Y3, Y2, Y2
-	VPADDW     Y4, Y2, Y2
+	VPMADDUBSW Y7, Y5, Y5
+	VPADDW     Y4, Y3, Y3
+	VPADDW     Y5, Y3, Y3
 	ADDQ       $0x20, DX
 	ADDQ       $0x00000020, DI
 	ADDQ       $0x40, R9
 	DECQ       R10
 	JNZ        turn
-	VPCMPEQB   Y3, Y3, Y3
-	VPSRLW     $0x0f, Y3, Y3
-	VPMADDWD   Y3, Y2, Y2
-	VPADDD     Y2, Y1, Y1
+	VPCMPEQB   Y4, Y4, Y4
+	VPSRLW     $0x0f, Y4, Y4
+	VPMADDWD   Y4, Y3, Y3
+	VPADDD     Y3, Y2, Y2
 	JMP        some
 
 sum:
-	VEXTRACTI128 $0x01, Y1, X2
-	VPADDD       X2, X1, X2
-	VPHADDD      X2, X2, X2
-	VPHADDD      X2, X2, X2
-	VMOVD        X2, (AX)
+	VEXTRACTI128 $0x01, Y2, X3
+	VPADDD       X3, X2, X3
+	VPHADDD      X3, X3, X3
+	VPHADDD      X3, X3, X3
+	VPADDD       X0, X3, X3
+	VMOVD        X3, (AX)
 	ADDQ         $0x00000004, AX
 	DECQ         SI
 	JMP          rows
@@ -1090,7 +1098,7 @@ turn:
 	RET
 
 // func reachAVX2(mask *byte, sums *int32, scale *float32, rest *float32, n int, w float32, least float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2, MMX+, SSE
 TEXT ·reachAVX2(SB), NOSPLIT, $0-48
 	MOVQ         mask+0(FP), AX
 	MOVQ         sums+8(FP), CX
@@ -1103,21 +1111,23 @@ TEXT ·reachAVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS X1, Y1
 
 next:
-	CMPQ      SI, $0x08
-	JL        done
-	VCVTDQ2PS (CX), Y2
-	VMULPS    (DX), Y2, Y2
-	VMULPS    (BX), Y0, Y3
-	VADDPS    Y3, Y2, Y2
-	VCMPPS    $0x1d, Y1, Y2, Y2
-	VMOVMSKPS Y2, DI
-	MOVB      DI, (AX)
-	INCQ      AX
-	ADDQ      $0x20, CX
-	ADDQ      $0x20, DX
-	ADDQ      $0x20, BX
-	SUBQ      $0x08, SI
-	JMP       next
+	CMPQ       SI, $0x08
+	JL         done
+	PREFETCHT0 1024(DX)
+	PREFETCHT0 1024(BX)
+	VCVTDQ2PS  (CX), Y2
+	VMULPS     (DX), Y2, Y2
+	VMULPS     (BX), Y0, Y3
+	VADDPS     Y3, Y2, Y2
+	VCMPPS     $0x1d, Y1, Y2, Y2
+	VMOVMSKPS  Y2, DI
+	MOVB       DI, (AX)
+	INCQ       AX
+	ADDQ       $0x20, CX
+	ADDQ       $0x20, DX
+	ADDQ       $0x20, BX
+	SUBQ       $0x08, SI
+	JMP        next
 
 done:
 	VZEROUPPER

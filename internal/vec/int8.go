@@ -4,7 +4,7 @@ package vec
 type bytesKernels struct {
 	dotInt8     func(dst []int32, q []int16, rows []int8)
 	dotInt8At   func(dst []int32, q []int16, rows []int8, ids []uint32)
-	dotNibbles  func(dst []int32, q []int8, rows []byte)
+	dotNibbles  func(dst []int32, q []int8, rows []byte, start int32)
 	widen       func(dst []int16, src []int8)
 	panel       func(dst []int32, packed, rows []int16)
 	reach       func(mask []byte, sums []int32, scale, rest []float32, w, least float32)

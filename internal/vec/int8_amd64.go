@@ -25,13 +25,13 @@ func dotInt8AtWide(dst []int32, q []int16, rows []int8, ids []uint32) {
 	dotInt8AtAVX2(&dst[0], &q[0], &rows[0], len(q), len(ids), &tail[0], &ids[0])
 }
 
-func dotNibblesWide(dst []int32, q []int8, rows []byte) {
+func dotNibblesWide(dst []int32, q []int8, rows []byte, start int32) {
 	turns, n := len(q)/NibbleTurn, len(dst)&^3
 	if n > 0 {
-		dotNibbles4AVX2(&dst[0], &q[0], &rows[0], turns, n/4)
+		dotNibbles4AVX2(&dst[0], &q[0], &rows[0], turns, n/4, start)
 	}
 	if n < len(dst) {
-		dotNibbles1AVX2(&dst[n], &q[0], &rows[n*len(q)/2], turns, len(dst)-n)
+		dotNibbles1AVX2(&dst[n], &q[0], &rows[n*len(q)/2], turns, len(dst)-n, start)
 	}
 }
 

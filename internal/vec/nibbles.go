@@ -14,25 +14,27 @@ func PackNibbles(dst, values []byte) {
 	}
 }
 
-// DotNibbles writes to dst[i] the product of q with row i of rows, which PackNibbles wrote one after the other. len(q) is a multiple of
+// DotNibbles writes to dst[i] start and the product of q with row i of rows, which PackNibbles wrote one after the other. len(q) is a multiple of
 // NibbleTurn, and no value of q is -128. The sums are exact, and the same on every path. It is safe for concurrent use on different dst.
-func DotNibbles(dst []int32, q []int8, rows []byte) {
+func DotNibbles(dst []int32, q []int8, rows []byte, start int32) {
 	rows = rows[:len(dst)*len(q)/2]
 	if len(q)%NibbleTurn != 0 {
 		panic("vec: rows of half bytes whose width is no multiple of NibbleTurn")
 	}
 	if len(dst) > 0 && len(q) > 0 {
-		kernel.dotNibbles(dst, q, rows)
+		kernel.dotNibbles(dst, q, rows, start)
 		return
 	}
-	clear(dst)
+	for i := range dst {
+		dst[i] = start
+	}
 }
 
 // dotNibblesGo is the twin of every other way to fill dst.
-func dotNibblesGo(dst []int32, q []int8, rows []byte) {
+func dotNibblesGo(dst []int32, q []int8, rows []byte, start int32) {
 	const half = NibbleTurn / 2
 	for i := range dst {
-		row, sum := rows[i*len(q)/2:(i+1)*len(q)/2], int32(0)
+		row, sum := rows[i*len(q)/2:(i+1)*len(q)/2], start
 		for at := 0; at < len(q); at += NibbleTurn {
 			low, high, bytes := q[at:at+half], q[at+half:at+NibbleTurn], row[at/2:at/2+half]
 			for j, b := range bytes {

@@ -18,7 +18,11 @@ func TestEveryPathOfDotNibblesAgreesWithTheFormula(t *testing.T) {
 					q[j] = int8(127 - 254*(turns%2))
 				}
 			}
+			start := int32(r.Uint32()) >> 8
 			want := make([]int32, n)
+			for i := range want {
+				want[i] = start
+			}
 			for i := range values {
 				if values[i] = byte(r.IntN(16)); i < d {
 					values[i] = 15
@@ -28,7 +32,7 @@ func TestEveryPathOfDotNibblesAgreesWithTheFormula(t *testing.T) {
 			rows := make([]byte, 1+n*d/2)[1:] // an odd address
 			PackNibbles(rows, values)
 			got := make([]int32, n+1)
-			k.dotNibbles(got[:n], q, rows)
+			k.dotNibbles(got[:n], q, rows, start)
 			if !slices.Equal(got[:n], want) || got[n] != 0 {
 				t.Fatalf("%s: %d rows of %d: %v, want %v", k.path, n, d, got, want)
 			}
@@ -37,9 +41,9 @@ func TestEveryPathOfDotNibblesAgreesWithTheFormula(t *testing.T) {
 }
 
 func TestDotNibblesOfNothing(t *testing.T) {
-	DotNibbles(nil, make([]int8, NibbleTurn), nil)
+	DotNibbles(nil, make([]int8, NibbleTurn), nil, 0)
 	dst := []int32{5}
-	if DotNibbles(dst, nil, nil); dst[0] != 0 {
+	if DotNibbles(dst, nil, nil, 7); dst[0] != 7 {
 		t.Errorf("a row without columns has the product %d", dst[0])
 	}
 	defer func() {
@@ -47,5 +51,5 @@ func TestDotNibblesOfNothing(t *testing.T) {
 			t.Error("rows of 10 values were taken")
 		}
 	}()
-	DotNibbles(dst, make([]int8, 10), make([]byte, 5))
+	DotNibbles(dst, make([]int8, 10), make([]byte, 5), 0)
 }

@@ -177,12 +177,12 @@ func (c *crowd) Codes(_ context.Context, f index.Filter) iter.Seq2[index.Coded, 
 	}
 }
 
-func (c *crowd) NearLatent(ctx context.Context, code sae.Code, k int, f index.Filter) ([]index.Hit, error) {
+func (c *crowd) NearLatent(ctx context.Context, code sae.Code, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
 	var terms []index.Term
 	for i, latent := range code.Latents {
 		terms = append(terms, index.Term{Latent: latent, W: code.Acts[i]})
 	}
-	return sparse.Cosine(ctx, c, func(ord uint32) (float32, error) { return c.norms[ord], nil }, terms, k, f)
+	return sparse.CosineWith(ctx, c, func(ord uint32) (float32, error) { return c.norms[ord], nil }, terms, k, f, e)
 }
 
 // ask returns the rows of a query.

@@ -318,8 +318,8 @@ func (m *Memory) DenseWay(_ int, _, _ bool, e index.Effort) string {
 	return scan + "as always below 32768"
 }
 
-// NearLatent implements query.Source.
-func (m *Memory) NearLatent(_ context.Context, c sae.Code, k int, f index.Filter) ([]index.Hit, error) {
+// NearLatent implements query.Source, exactly whatever the effort.
+func (m *Memory) NearLatent(_ context.Context, c sae.Code, k int, f index.Filter, _ index.Effort) ([]index.Hit, error) {
 	return m.nearest(k, f, func(ord uint32) float64 { return Cosine(c, m.codes[ord]) }), nil
 }
 

@@ -39,7 +39,7 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 		n = cfg.BatchOf(rows)
 	}
 	b := &backend{
-		cfg: cfg, like: init.Clone(), rows: rows, total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows), graphs: map[int]*cudadrv.Graph{},
+		cfg: cfg, options: o, like: init.Clone(), rows: rows, total: cfg.Steps(rows), epoch: cfg.StepsPerEpoch(rows), graphs: map[int]*cudadrv.Graph{},
 		shape: shapeOf(cfg, init, n, o.Precision.of(n)),
 	}
 	b.overdue = math.MaxInt32
@@ -61,6 +61,7 @@ func newBackend(cfg train.Config, init *sae.Model, o Options) (*backend, error) 
 // backend is a run on the device. What is there is the truth; like says only how rows are standardised and where the model comes from.
 type backend struct {
 	cfg         train.Config
+	options     Options
 	like        *sae.Model
 	rows        int   // of the run; 0: not known
 	total       int   // steps of the run
@@ -77,6 +78,7 @@ type backend struct {
 	warm    bool                   // the kernels of a step have run
 	graphs  map[int]*cudadrv.Graph // so many steps as one
 
+	clock     *clock  // nil: nobody wants to know
 	steps     int     // done
 	threshold float64 // of BatchTopK
 	broken    error   // what a step failed with: what is on the device is then in no known state
@@ -89,7 +91,7 @@ func (b *backend) begin(t *cudadrv.Thread) error {
 	if err != nil {
 		return err
 	}
-	if err := b.lay(free, b.rows); err != nil {
+	if err := b.lay(b.options.limit(free), b.rows); err != nil {
 		return err
 	}
 	if err := b.bring(t); err != nil {
@@ -135,7 +137,7 @@ func (b *backend) uploadRungs(t *cudadrv.Thread) error {
 
 // end gives everything on the device back.
 func (b *backend) end(t *cudadrv.Thread) error {
-	err := errors.Join(b.forget(t), b.feed.close(t), b.memory.free(t, 0, slots), b.program.unload(t))
+	err := errors.Join(b.clock.drop(t), b.forget(t), b.feed.close(t), b.memory.free(t, 0, slots), b.program.unload(t))
 	t.Use(0)
 	err = errors.Join(err, t.DropStream(b.stream))
 	b.stream = 0

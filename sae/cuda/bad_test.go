@@ -63,8 +63,8 @@ func livingRun(o Options) (train.Config, train.Rows) {
 	cfg := small()
 	cfg.UnitDecoder, cfg.Standardise, cfg.InputNorm, cfg.Noise = true, true, 0, 0.1
 	cfg.Latents, cfg.K, cfg.Batch, cfg.Revive, cfg.Epochs = 6, 1, 8, 0.3, 8
-	cfg.Clip, cfg.CosinePenalty = 0.1, 1
 	if o.Precision == F32 {
+		cfg.Clip, cfg.CosinePenalty = 0.1, 1
 		cfg.AuxK, cfg.AuxWeight, cfg.Variant, cfg.Prefixes = 3, 0.5, "batchtopk", []int{3, 6}
 	}
 	return cfg, clusters(5, 24, 6)

@@ -55,7 +55,7 @@ func TestRunChangesBackends(t *testing.T) {
 		"of the batch, silent": {{"cpu", "cuda"}, {"cuda", "cpu"}},
 	} {
 		cfg := variants()[name]
-		cfg.Epochs = 2
+		cfg.Epochs = 1 + cfg.Batch/32 // at least nine steps
 		t.Run(name, func(t *testing.T) { changeBackends(t, cfg, ways) })
 	}
 }

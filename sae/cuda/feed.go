@@ -167,7 +167,7 @@ func (b *backend) settle(t *cudadrv.Thread, rows int) error {
 	}
 	model := b.shape.bytesOf(0, modelSlots)
 	b.rows, b.shape.n, b.warm = rows, b.cfg.BatchOf(rows), false
-	if err := b.lay(free+model, rows); err != nil {
+	if err := b.lay(b.options.limit(free+model), rows); err != nil {
 		return err
 	}
 	if err := b.memory.alloc(t, b.shape, modelSlots, slots); err != nil {

@@ -135,7 +135,7 @@ func TestKernelDecodeOfLevels(t *testing.T) {
 		near(t, "own loss", ownLoss, wantOwn, 16)
 		// A new start at the model's own level takes what is missed there alone.
 		dec, enc, bias, idle := newTensor(random, s.d), newTensor(random, s.d), newTensor(random, 1), make([]int64, 1)
-		r.run("point", cudadrv.Grid{BlocksX: 1, ThreadsX: 128}, []uint32{0}, []uint32{3}, e, dec.w, dec.m, dec.v, enc.w, enc.m, enc.v, bias.w, bias.m, bias.v, idle, s.d, levels, own)
+		r.run("point", cudadrv.Grid{BlocksX: 1, ThreadsX: 128}, []uint32{1, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0}, e, dec.w, dec.m, dec.v, enc.w, enc.m, enc.v, bias.w, bias.m, bias.v, idle, s.d, levels, own)
 		row := wantRest[3*s.d:][:s.d]
 		norm := 0.0
 		for _, v := range row {

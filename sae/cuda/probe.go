@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/saedb/saedb/internal/cudadrv"
+	"github.com/saedb/saedb/sae/cuda/kernel"
 )
 
 // ErrAbsent says that there is no GPU that this process may see, or no driver, or that the build knows none.
@@ -35,6 +36,18 @@ func (d Device) String() string {
 }
 
 func gib(bytes int64) float64 { return float64(bytes) / (1 << 30) }
+
+// Proof says whether a device has given the CPU's results with these kernels, in words to be shown.
+func Proof() string {
+	switch left := len(kernel.Unproved()); left {
+	case 0:
+		return "its kernels are proved on a device"
+	case len(kernel.Names):
+		return "its kernels are tested on the fake driver, not yet on a device"
+	default:
+		return fmt.Sprintf("%d of its %d kernels are tested on the fake driver, not yet on a device", left, len(kernel.Names))
+	}
+}
 
 // Probe looks at the device, and gives it back. The error is ErrAbsent, ErrOld or what the driver says.
 func Probe(o Options) (Device, error) {

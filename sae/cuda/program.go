@@ -18,7 +18,9 @@ type program struct {
 
 // load brings kernels onto the device, where the driver compiles them.
 func (p *program) load(t *cudadrv.Thread, names []string) error {
-	p.kernels = map[string]cudadrv.Function{}
+	if p.kernels == nil {
+		p.kernels = map[string]cudadrv.Function{}
+	}
 	for _, name := range names {
 		ptx, err := kernel.PTX(name)
 		if err != nil {
@@ -42,7 +44,7 @@ func (p *program) unload(t *cudadrv.Thread) error {
 	for _, m := range p.modules {
 		faults = append(faults, t.Unload(m))
 	}
-	p.modules = nil
+	p.modules, p.kernels = nil, nil
 	return errors.Join(faults...)
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
+	"github.com/saedb/saedb/sae"
 	"github.com/saedb/saedb/sae/train"
 )
 
@@ -77,4 +79,41 @@ func selfTestRun() (train.Config, train.Rows) {
 		data.X[i] = float32(r.NormFloat64())
 	}
 	return cfg, data
+}
+
+// SelfTestEncode encodes a few rows with a small model, on the device and on the CPU, and says whether they agree.
+func SelfTestEncode(o Options) (err error) {
+	cfg, data := selfTestRun()
+	m, err := train.Init(cfg, data)
+	if err != nil {
+		return err
+	}
+	e, err := NewEncoder(m, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	codes, err := e.EncodeBatch(nil, data.X, 1)
+	if err != nil {
+		return err
+	}
+	for i, c := range codes {
+		if want := m.Encode(sae.Code{}, data.Row(i)); !alike(c, want) {
+			return fmt.Errorf("cuda: the self-test fails: the code of row %d is %v on the device and %v on the CPU", i+1, c, want)
+		}
+	}
+	return nil
+}
+
+// alike says whether two codes are what Encoder promises of them. Rows are drawn at random: that two pre-activations are as good as equal does not happen.
+func alike(a, b sae.Code) bool {
+	if !slices.Equal(a.Latents, b.Latents) {
+		return false
+	}
+	for i, v := range b.Acts {
+		if math.Abs(float64(a.Acts[i]-v)) > 1e-5*float64(slices.Max(b.Acts)) {
+			return false
+		}
+	}
+	return true
 }

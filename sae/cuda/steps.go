@@ -70,7 +70,7 @@ func (b *backend) some(t *cudadrv.Thread, n int) ([]statValues, error) {
 	if err := errors.Join(cudadrv.Upload(t, b.memory[place], []placeValues{p}), b.meet(t)); err != nil {
 		return nil, err
 	}
-	if err := b.launch(t, n); err != nil {
+	if err := b.clock.time(t, n, func() error { return b.launch(t, n) }); err != nil {
 		return nil, err
 	}
 	if !b.feed.resident {

@@ -1,6 +1,6 @@
 // The share-th largest activation of a whole batch, digit by digit, from the tallies of the rounds before.
 #pragma once
-#include "choose.h"
+#include "largest.h"
 
 // Digits is what begin needs of shared memory.
 struct Digits {

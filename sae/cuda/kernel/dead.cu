@@ -1,5 +1,5 @@
 // dead: lists the latents that have not fired for an epoch, ascending, by one block; many of dead says how many they are.
-#include "choose.h"
+#include "largest.h"
 
 KERNEL(256, dead, const i64 *idle, const Step *step, u32 *list, Dead *dead, int m) {
 	SHARED u32 part[2][choosing];

@@ -19,6 +19,8 @@ constexpr int warp = 32;
 // KERNEL begins a kernel that is started with at most that many threads a block.
 #define KERNEL(threads, name, ...) extern "C" __attribute__((global, launch_bounds(threads))) void name(__VA_ARGS__)
 
+// TWICE begins one of which a multiprocessor is to hold two blocks at a time.
+#define TWICE(threads, name, ...) extern "C" __attribute__((global, launch_bounds(threads, 2))) void name(__VA_ARGS__)
 // UNROLL stands before loops over what is to stay in registers.
 #define UNROLL _Pragma("unroll")
 

@@ -3,14 +3,19 @@
 package kernel
 
 import (
+	"crypto/sha256"
 	"embed"
 	"fmt"
+	"strings"
 )
 
 //go:generate bash build.sh
 
 //go:embed *.ptx
 var ptx embed.FS
+
+//go:embed VERIFIED
+var verified string
 
 // Names are the kernels. Each has a module of its own.
 var Names = []string{
@@ -26,4 +31,22 @@ func PTX(name string) ([]byte, error) {
 		return nil, fmt.Errorf("there is no kernel %q", name)
 	}
 	return text, nil
+}
+
+// Unproved are the kernels that gave the CPU's results on no device yet, as VERIFIED knows.
+func Unproved() []string { return unproved(verified) }
+
+func unproved(list string) []string {
+	proved := map[string]bool{}
+	for line := range strings.Lines(list) {
+		sum, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		proved[sum] = true
+	}
+	var names []string
+	for _, name := range Names {
+		if text, err := PTX(name); err != nil || !proved[fmt.Sprintf("%x", sha256.Sum256(text))] {
+			names = append(names, name)
+		}
+	}
+	return names
 }

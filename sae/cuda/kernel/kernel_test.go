@@ -43,3 +43,21 @@ func TestPTXIsOfTheSources(t *testing.T) {
 		t.Error("there is PTX of a kernel that there is not")
 	}
 }
+
+// TestUnproved reads lists as verify writes them.
+func TestUnproved(t *testing.T) {
+	list := "# a list\n"
+	for _, name := range Names[1:] {
+		text, err := PTX(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list += fmt.Sprintf("    %x  %s.ptx  Some Device, CUDA 12.4\n", sha256.Sum256(text), name)
+	}
+	if left := unproved(list); len(left) != 1 || left[0] != Names[0] {
+		t.Errorf("%v are not proved, it should be %s", left, Names[0])
+	}
+	if left := unproved(""); len(left) != len(Names) {
+		t.Errorf("an empty list proves all but %v", left)
+	}
+}

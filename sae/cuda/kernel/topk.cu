@@ -3,8 +3,8 @@
 // h is (n,m), peak (n,groups) has the largest number of each 64 of it. index and act are (n,most): the latents that fire, ascending, and how strongly;
 // count (n) how many. fired is a bitmap (m,words): bit i of row l says that latent l fires in row i of the batch; it must be zero before, and may be null.
 //
-// The k-th largest peak is a lower bound of the k-th largest number, so that most groups need not be looked at; see choose.h.
-#include "choose.h"
+// The k-th largest peak is a lower bound of the k-th largest number, so that most groups need not be looked at; see largest.h.
+#include "largest.h"
 
 KERNEL(256, topk, const float *h, const float *peak, const Step *step, u32 *index, float *act, u32 *count, u32 *fired, int m, int groups, int words, int most) {
 	SHARED Search search;

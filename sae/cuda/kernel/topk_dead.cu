@@ -1,6 +1,6 @@
 // topk_dead: of the latents that have not fired for an epoch the most strongest of each row, as topk chooses. A block for each row, which returns at once where
 // there are none. list is that of dead; index, act, count and fired are as in topk.
-#include "choose.h"
+#include "largest.h"
 
 KERNEL(256, topk_dead, const float *h, const u32 *list, const Dead *dead, u32 *index, float *act, u32 *count, u32 *fired, int m, int words, int most) {
 	SHARED Search search;

@@ -6,73 +6,76 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/saedb/saedb/sae/cuda"
 	"github.com/saedb/saedb/sae/cuda/kernel"
 	"github.com/saedb/saedb/sae/train"
 )
 
-// shapes are the steps whose time is worth knowing, of vectors of 512 numbers.
-var shapes = []struct{ m, k, batch int }{{4096, 32, 128}, {4096, 512, 128}, {4096, 32, 4096}, {4096, 512, 4096}, {65536, 64, 8192}}
+// shapes are the steps whose time is worth knowing, of vectors of 512 numbers. rivals.py has the same.
+var shapes = []struct{ m, k, batch int }{{4096, 32, 128}, {4096, 32, 4096}, {4096, 512, 128}, {65536, 64, 8192}}
 
-// measure times steps, with the way of their rows to the device.
-func measure(w io.Writer, o cuda.Options, steps int) error {
-	if steps == 0 {
+// perEpoch is how many steps lie between two events: as many as are recorded as one.
+const perEpoch = 16
+
+// timed is the configuration of a shape: the plain step, and decoder rows of norm 1. rivals.py does the same.
+func timed(m, k, batch int, p cuda.Precision) testCase {
+	cfg := train.Config{
+		Latents: m, K: k, Batch: batch, LR: 1e-4, Schedule: "constant", Beta1: 0.9, Beta2: 0.999, Eps: 6.25e-10, Seed: 1, Standardise: true, UnitDecoder: true, Threads: 1,
+	}
+	return testCase{d: 512, rows: perEpoch * batch, cfg: cfg, o: cuda.Options{Precision: p}}
+}
+
+// measure times steps by the device's own events: rows, order and all else are there. Each figure is the mean of 16 steps that were started as one.
+func measure(w io.Writer, o cuda.Options, epochs int) error {
+	if epochs == 0 {
 		return nil
 	}
-	fmt.Fprintf(w, "## Time of a step\n\nd=512, float32; median and best of %d, with the upload of the batch\n\n| latents | k | batch | median ms | best ms |\n|---|---|---|---|---|\n", steps)
+	fmt.Fprintf(w, "## Time of a step\n\nd=512, rows on the device, by CUDA events around %d steps; median and best of %d such\n\n", perEpoch, epochs)
+	fmt.Fprintf(w, "| latents | k | batch | precision | codes | median ms | best ms | last loss |\n|---|---|---|---|---|---|---|---|\n")
 	for _, s := range shapes {
-		cfg, err := train.Preset("default")
-		if err != nil {
-			return err
+		for _, p := range []cuda.Precision{cuda.F32, cuda.TF32, cuda.BF16} {
+			c := timed(s.m, s.k, s.batch, p)
+			c.cfg.Epochs = epochs + 1
+			t, err := c.time(o)
+			if errors.Is(err, cuda.ErrMemory) {
+				fmt.Fprintf(w, "| %d | %d | %d | %s | | too little memory | | |\n", s.m, s.k, s.batch, p)
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("time: %d latents, k %d, batches of %d, %s: %w", s.m, s.k, s.batch, p, err)
+			}
+			codes := "sparse"
+			if t.Dense {
+				codes = "dense"
+			}
+			if t.Stream {
+				codes += ", rows stream"
+			}
+			slices.Sort(t.MS)
+			fmt.Fprintf(w, "| %d | %d | %d | %s | %s | %.4f | %.4f | %.6f |\n", s.m, s.k, s.batch, p, codes, t.MS[len(t.MS)/2], t.MS[0], t.Losses[len(t.Losses)-1])
 		}
-		cfg.Latents, cfg.K, cfg.Batch, cfg.Noise, cfg.Threads = s.m, s.k, s.batch, 0, 1
-		times, err := timeSteps(testCase{d: 512, cfg: cfg}, o, steps)
-		if errors.Is(err, cuda.ErrMemory) {
-			fmt.Fprintf(w, "| %d | %d | %d | too little memory | |\n", s.m, s.k, s.batch)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		slices.Sort(times)
-		ms := func(t time.Duration) float64 { return float64(t.Microseconds()) / 1000 }
-		fmt.Fprintf(w, "| %d | %d | %d | %.3f | %.3f |\n", s.m, s.k, s.batch, ms(times[len(times)/2]), ms(times[0]))
 	}
 	fmt.Fprintln(w)
 	return nil
 }
 
-// timeSteps returns the time of each step, but for a few that warm up.
-func timeSteps(c testCase, o cuda.Options, steps int) ([]time.Duration, error) {
+// time trains the case.
+func (c testCase) time(o cuda.Options) (cuda.Timing, error) {
 	data, init, err := c.begin()
 	if err != nil {
-		return nil, err
+		return cuda.Timing{}, err
 	}
-	init.Info.Rows = 100 * c.cfg.Batch // what an epoch is must not hang on the few rows here
-	b, err := cuda.New(c.cfg, init, o)
-	if err != nil {
-		return nil, err
-	}
-	defer b.Close()
-	x := batch(data, init, 0, c.cfg.Batch)
-	var times []time.Duration
-	for s := range steps + 10 {
-		begun := time.Now()
-		if _, err := b.Step(x, c.cfg.LR); err != nil {
-			return nil, err
-		}
-		if s >= 10 {
-			times = append(times, time.Since(begun))
-		}
-	}
-	return times, nil
+	return cuda.Time(c.cfg, init, data, c.on(o), c.cfg.Epochs)
 }
 
-// sums writes what belongs into kernel/VERIFIED.
-func sums(w io.Writer, d cuda.Device) error {
-	fmt.Fprintf(w, "## For sae/cuda/kernel/VERIFIED\n\n")
+// sums writes the PTX that ran, for the report, and if all of it was right the lines that belong into kernel/VERIFIED.
+func sums(w io.Writer, d cuda.Device, ok bool) error {
+	title := "## For sae/cuda/kernel/VERIFIED"
+	if !ok {
+		title = "## PTX that ran, not to be listed in sae/cuda/kernel/VERIFIED"
+	}
+	fmt.Fprintf(w, "%s\n\n", title)
 	for _, name := range kernel.Names {
 		ptx, err := kernel.PTX(name)
 		if err != nil {

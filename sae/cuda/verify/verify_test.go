@@ -26,7 +26,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	ok, err := report(&out, cuda.Options{Driver: path}, 0)
+	ok, err := report(&out, cuda.Options{Driver: path}, 3, 0)
 	if err != nil || !ok {
 		t.Fatalf("%v, %v\n%s", ok, err, out.String())
 	}

@@ -19,6 +19,7 @@ typedef unsigned u32;
 extern unsigned char FAKE_JOIN(__start_, FAKE_SHARED)[] __attribute__((weak, visibility("hidden")));
 extern unsigned char FAKE_JOIN(__stop_, FAKE_SHARED)[] __attribute__((weak, visibility("hidden")));
 #define UNROLL
+#define TWICE KERNEL
 #define KERNEL(threads, name, ...)                       \
 	static void name(__VA_ARGS__);                       \
 	static fake::Entry entry_##name(#name, threads, name, FAKE_JOIN(__start_, FAKE_SHARED), FAKE_JOIN(__stop_, FAKE_SHARED)); \

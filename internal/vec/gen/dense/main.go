@@ -14,6 +14,7 @@ const (
 	sums  = 4  // registers that a row is added up in, so that no addition waits for the one before it
 	ahead = 2  // rows between the one that is computed and the one that is fetched
 
+	fetchReach   = 1024 // bytes between the scales that reach reads and those that it fetches: a scan comes back for them two blocks later
 	fetchNibbles = 8192 // bytes between the half bytes that are computed and those that are fetched
 )
 
@@ -137,10 +138,10 @@ func dotInt8(name string, listed bool) {
 
 // dotNibbles writes a function that multiplies q with n times so many rows of half bytes, turns of 64 values of each. 32 bytes hold 64 values, the
 // first 32 in their low halves. VPMADDUBSW multiplies them with bytes of q and adds neighbours: 3,810 at most, so eight of these fit an int16, and
-// only then are they widened. Four rows share what is loaded of q: one alone does not keep up with the memory.
+// only then are they widened; start is added to each sum. Four rows share what is loaded of q: one alone does not keep up with the memory.
 func dotNibbles(name string, rows int) {
 	const together = 4 // turns whose products an int16 holds
-	TEXT(name, NOSPLIT, "func(dst *int32, q *int8, rows *byte, turns, n int)")
+	TEXT(name, NOSPLIT, "func(dst *int32, q *int8, rows *byte, turns, n int, start int32)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("Products of q with %d rows of half bytes at once; see gen/dense.", rows))
 	dst := Load(Param("dst"), GP64())
@@ -148,6 +149,9 @@ func dotNibbles(name string, rows int) {
 	row := Load(Param("rows"), GP64())
 	turns := Load(Param("turns"), GP64())
 	n := Load(Param("n"), GP64())
+	start := XMM()
+	VMOVD(Load(Param("start"), GP32()), start)
+	VPBROADCASTD(start, start)
 	mask, fetch, wide, wide3 := YMM(), GP64(), GP64(), GP64()
 	VPCMPEQB(mask, mask, mask)
 	high := YMM()
@@ -224,6 +228,7 @@ func dotNibbles(name string, rows int) {
 		VPADDD(half, total[0].AsX(), half)
 		VPHADDD(half, half, half)
 		VPHADDD(half, half, half)
+		VPADDD(start, half, half)
 		VMOVD(half, Mem{Base: dst})
 	} else {
 		VPHADDD(total[1], total[0], total[0])
@@ -231,6 +236,7 @@ func dotNibbles(name string, rows int) {
 		VPHADDD(total[2], total[0], total[0])
 		VEXTRACTI128(Imm(1), total[0], half)
 		VPADDD(half, total[0].AsX(), half)
+		VPADDD(start, half, half)
 		VMOVDQU(half, Mem{Base: dst})
 		ADDQ(wide3, row)
 	}
@@ -454,6 +460,8 @@ func reach() {
 	Label("next")
 	CMPQ(n, Imm(8))
 	JL(LabelRef("done"))
+	PREFETCHT0(Mem{Base: scale, Disp: fetchReach})
+	PREFETCHT0(Mem{Base: rest, Disp: fetchReach})
 	VCVTDQ2PS(Mem{Base: sums}, v)
 	VMULPS(Mem{Base: scale}, v, v)
 	VMULPS(Mem{Base: rest}, w, u)
