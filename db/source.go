@@ -300,7 +300,7 @@ func (s *source) NearLatent(ctx context.Context, c sae.Code, k int, f index.Filt
 		}
 		return norms[ord], nil
 	}
-	return sparse.CosineWith(ctx, s, norm, terms, k, f, e)
+	return sparse.CosineWith(ctx, s, s.Len(), norm, terms, k, f, e)
 }
 
 // TextVector asks the caller's text encoder, and without one, or where it answers ErrNoEmbedder, the stored vocabulary.

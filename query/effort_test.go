@@ -26,8 +26,10 @@ func (l *listener) DenseWay(k int, text, narrowed bool, e index.Effort) string {
 	return fmt.Sprintf("a walk for %d of %d rows with effort %d, text %v, narrowed %v", k, l.Len(), e, text, narrowed)
 }
 
-// many is a source whose codes claim to have many latents.
+// many is a source whose codes claim to be many, and to have many latents.
 type many struct{ listener }
+
+func (m *many) Len() int { return 100_000 }
 
 func (m *many) Model() (query.ModelInfo, bool) {
 	model, active := m.Source.Model()

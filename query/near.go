@@ -356,7 +356,7 @@ func (c *compiler) nearCost(n *near, f *syntax.Find) string {
 		return ", " + c.DenseWay(max(n.tails.need(0, n.tails.rows(true)), 1), text, f.Where != nil, n.tails.looking())
 	}
 	m, _ := c.Model()
-	if rows := sparse.Breadth(m.K, max(n.tails.need(0, n.tails.rows(true)), 1), n.tails.looking()); rows > 0 {
+	if rows := sparse.Breadth(m.K, max(n.tails.need(0, n.tails.rows(true)), 1), c.Len(), n.tails.looking()); rows > 0 {
 		return fmt.Sprintf(", cut to the latents that weigh most, then %s by all, as from %d latents on", counted(rows, "code"), sparse.Many)
 	}
 	return ", about " + counted(int(int64(c.Len())*int64(m.K)*int64(m.K)/int64(max(m.Latents, 1))), "posting")

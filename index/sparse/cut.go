@@ -13,16 +13,22 @@ import (
 // fewer rows than that, the answer is exact.
 const Many = 128
 
-// Breadth returns how many rows a query of some terms scores if it is cut, and 0 if it is answered exactly: below Many terms, and where that is the effort.
-func Breadth(terms, k int, e index.Effort) int {
-	switch {
-	case terms < Many || e == index.Exact:
-		return 0
-	case e > 0:
-		return max(int(e), k)
+// Breadth returns how many of some rows a query of some terms scores if it is cut, and 0 if it is answered exactly: below Many terms, among rows that are few for
+// that, and where that is the effort.
+func Breadth(terms, k, among int, e index.Effort) int {
+	rows := 200 + 10*k // of 100,000 codes of 512 latents, .99 of the first ten are found so
+	if e > 0 {
+		rows = max(int(e), k)
 	}
-	return 200 + 10*k // of 100,000 codes of 512 latents, .99 of the first ten are found so
+	if terms < Many || e == index.Exact || among < fewFor*rows {
+		return 0
+	}
+	return rows
 }
+
+// fewFor is up to how many times the rows that a cut scores an exact answer is not long in coming. Among fewer rows those behind the best are nearer to them, too:
+// of 3,300 codes of 512 latents .976 are found by 300.
+const fewFor = 32
 
 // cutPart is the part of the square of a query's length that the terms have by which rows are found.
 const cutPart = .2
@@ -63,13 +69,13 @@ func (s *scan) most() []ask {
 	return most
 }
 
-// CosineWith is Cosine with an effort: see Breadth. An answer that is not exact has exact scores, and may miss rows.
-func CosineWith(ctx context.Context, src Source, norm func(ord uint32) (float32, error), terms []index.Term, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
+// CosineWith is Cosine with an effort, for a source of n rows: see Breadth. An answer that is not exact has exact scores, and may miss rows.
+func CosineWith(ctx context.Context, src Source, n int, norm func(ord uint32) (float32, error), terms []index.Term, k int, f index.Filter, e index.Effort) ([]index.Hit, error) {
 	sorted, err := check(terms, k)
 	if err != nil {
 		return nil, err
 	}
-	rows := Breadth(len(sorted), k, e)
+	rows := Breadth(len(sorted), k, amongOf(n, f), e)
 	if rows == 0 {
 		return Cosine(ctx, src, norm, terms, k, f)
 	}
@@ -91,6 +97,14 @@ func CosineWith(ctx context.Context, src Source, norm func(ord uint32) (float32,
 		return Cosine(ctx, src, norm, terms, k, f)
 	}
 	return best.Hits(), nil
+}
+
+// amongOf is up to how many of n rows a filter lets through.
+func amongOf(n int, f index.Filter) int {
+	if f == nil {
+		return n
+	}
+	return int(min(uint64(n), f.GetCardinality()))
 }
 
 // cutRows returns the sums of all terms for the rows whose cosine is largest by a few terms.

@@ -101,7 +101,7 @@ func (g *generated) ofIndex(t *testing.T) {
 // ofSource: what a database does with a code of many latents.
 func (g *generated) ofSource(t *testing.T) {
 	lists := sparse.NewLists()
-	for i := range 4000 {
+	for i := range 9000 {
 		latents, acts := g.codes.Code(i)
 		if err := lists.Put(uint32(i), latents, acts); err != nil {
 			t.Fatal(err)

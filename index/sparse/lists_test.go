@@ -101,7 +101,7 @@ func (x *Lists) CosineWith(ctx context.Context, terms []index.Term, k int, f ind
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	norm := func(ord uint32) (float32, error) { return x.norms[ord], nil }
-	return CosineWith(ctx, locked{x}, norm, terms, k, f, e)
+	return CosineWith(ctx, locked{x}, len(x.codes), norm, terms, k, f, e)
 }
 
 // locked is the Source of Lists whose lock is held.

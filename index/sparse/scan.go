@@ -35,7 +35,7 @@ func (x *Index) search(ctx context.Context, q question) ([]index.Hit, error) {
 	}
 	x.lock()
 	defer x.mu.RUnlock()
-	rows := Breadth(len(q.terms), q.k, q.effort)
+	rows := Breadth(len(q.terms), q.k, amongOf(len(x.old.ords), q.filter), q.effort)
 	best, enough, err := x.ask(ctx, &q, rows)
 	if !enough && err == nil {
 		best, _, err = x.ask(ctx, &q, 0)

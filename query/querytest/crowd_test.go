@@ -182,7 +182,7 @@ func (c *crowd) NearLatent(ctx context.Context, code sae.Code, k int, f index.Fi
 	for i, latent := range code.Latents {
 		terms = append(terms, index.Term{Latent: latent, W: code.Acts[i]})
 	}
-	return sparse.CosineWith(ctx, c, func(ord uint32) (float32, error) { return c.norms[ord], nil }, terms, k, f, e)
+	return sparse.CosineWith(ctx, c, c.Len(), func(ord uint32) (float32, error) { return c.norms[ord], nil }, terms, k, f, e)
 }
 
 // ask returns the rows of a query.
