@@ -103,14 +103,50 @@ func (s *source) Blocks(ctx context.Context, latent uint32) iter.Seq2[index.Bloc
 			yield(index.Block{}, ErrNoModel)
 			return
 		}
+		have, err := s.held(ctx)
+		if err != nil {
+			yield(index.Block{}, err)
+			return
+		}
+		if list, ok := have.get(latent); ok {
+			for _, b := range list {
+				if !yield(b, nil) {
+					return
+				}
+			}
+			return
+		}
 		walk := s.eachBlock
 		if !s.weighed {
 			walk = s.eachMixed
 		}
-		if err := walk(ctx, latent, func(b index.Block) bool { return yield(b, nil) }); err != nil {
+		all, copies := true, gathering{room: have.most}
+		err = walk(ctx, latent, func(b index.Block) bool {
+			copies.add(b)
+			all = yield(b, nil)
+			return all
+		})
+		switch {
+		case err != nil:
 			yield(index.Block{}, fmt.Errorf("latent %d: %w", latent, err))
+		case all && copies.room >= 0:
+			have.put(latent, copies.list)
 		}
 	}
+}
+
+// Held returns the postings of a latent where a query of this commit has read them.
+func (s *source) Held(ctx context.Context, latent uint32) ([]index.Block, bool) {
+	h, err := s.held(ctx)
+	if s.model == nil || err != nil {
+		return nil, false
+	}
+	return h.get(latent)
+}
+
+// held returns the postings that queries of this commit have read.
+func (s *source) held(ctx context.Context) (*held, error) {
+	return derive(ctx, s.data, "held", func() (*held, error) { return newHeld(heldBytes), nil })
 }
 
 // eachBlock calls f for the posting blocks of a latent until it returns false.

@@ -2,7 +2,9 @@ package db_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"github.com/saedb/saedb/db"
 	"github.com/saedb/saedb/internal/dbtest"
 	"github.com/saedb/saedb/internal/kv"
+	"github.com/saedb/saedb/query"
 	"github.com/saedb/saedb/sae/concept"
 )
 
@@ -240,5 +243,47 @@ func must1[T any](v T, err error) func(t *testing.T) T {
 		t.Helper()
 		dbtest.Must(t, err)
 		return v
+	}
+}
+
+// TestPostingsAreOfOneCommit: a question asked again, of which the postings are held by then, has the same answer, and in an older snapshot too; after a change it has the new
+// one.
+func TestPostingsAreOfOneCommit(t *testing.T) {
+	d := dbtest.MustOpen(t)
+	_, err := d.Put(ctx, dbtest.Items(300, 8, 1)...)
+	dbtest.Must(t, err)
+	dbtest.Must(t, d.AddModel(ctx, "m", dbtest.Model(8, 32, 6, 1)))
+	dbtest.Must(t, d.Activate(ctx, "m"))
+	names := dbtest.Names(32)
+	for latent := uint32(1); latent < 9; latent++ {
+		names.Concepts[0].Group = append(names.Concepts[0].Group, concept.Weight{Latent: latent, W: 1 / float32(latent)})
+	}
+	dbtest.Must(t, d.SetNames(ctx, "m", names))
+	ask := func(s interface {
+		Query(context.Context, string, query.Params, ...query.Option) iter.Seq2[query.Row, error]
+	}) (ids []string) {
+		t.Helper()
+		for row, err := range s.Query(ctx, "concept = word0000 top 21", nil) {
+			dbtest.Must(t, err)
+			ids = append(ids, row.ID)
+		}
+		return ids
+	}
+	old, err := d.Snapshot()
+	dbtest.Must(t, err)
+	defer old.Close()
+	first := ask(d)
+	if again := ask(d); len(first) != 21 || !slices.Equal(first, again) {
+		t.Fatalf("%v, then %v", first, again)
+	}
+	_, err = d.Delete(ctx, first[0])
+	dbtest.Must(t, err)
+	for range 2 {
+		if now := ask(d); !slices.Equal(now[:20], first[1:]) {
+			t.Errorf("without %s: %v, want what was behind it in %v", first[0], now, first)
+		}
+		if then := ask(old); !slices.Equal(then, first) {
+			t.Errorf("the older snapshot: %v, want %v", then, first)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 
+	"github.com/saedb/saedb/index"
 	"github.com/saedb/saedb/index/sparse"
 	"github.com/saedb/saedb/query/syntax"
 )
@@ -43,6 +44,14 @@ type run struct {
 	vectors map[*syntax.Operand][]float32
 
 	acc sparse.Accumulator
+}
+
+// Held is that of a source that holds postings.
+func (r *run) Held(ctx context.Context, latent uint32) ([]index.Block, bool) {
+	if src, ok := r.Source.(sparse.Holder); ok {
+		return src.Held(ctx, latent)
+	}
+	return nil, false
 }
 
 // fail is an error at a place of the query's text.

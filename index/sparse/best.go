@@ -13,7 +13,7 @@ import (
 type Settle func(ctx context.Context, list []Bound) ([]Bound, error)
 
 // Best returns bounds of the scores of the rows of f, of all where it is nil, that may be among the k best or tie with the last of them, by
-// ascending ordinal: what Contenders leaves of Bounds. It goes through the blocks of all terms side by side and holds one range of ordinals and the
+// ascending ordinal: what Contenders leaves of Bounds, or less where it knows some scores. It goes through the blocks of all terms side by side and holds one range of ordinals and the
 // contenders so far. They are as many as tie, unless settle breaks ties; where it is nil, scores are only made known. Terms ascend by latent. The slice
 // is the accumulator's, until it is used again.
 func (a *Accumulator) Best(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter, settle Settle) ([]Bound, error) {
@@ -66,12 +66,22 @@ func (c *contenders) sums(ctx context.Context, src Source, terms []index.Term) e
 	p := NewPostings(ctx, src)
 	defer p.Stop()
 	w, err := p.Walk(terms)
+	counts := c.newCounts(terms)
 	for from := uint32(0); err == nil; {
 		first, more, failed := w.Next(from)
 		if err = cmp.Or(failed, c.err); err != nil || !more {
 			break
 		}
-		w.add(first).drain(first, c)
+		counted := false
+		if counts != nil {
+			if counted, err = c.count(ctx, src, w, first, counts); err != nil {
+				break
+			}
+		}
+		if !counted {
+			counts = nil
+			w.add(first).drain(first, c)
+		}
 		if from = first + index.BlockRows; from < first {
 			break
 		}
@@ -145,14 +155,14 @@ func (c *contenders) offer(b Bound) {
 	if b.Hi < c.least || c.filter != nil && !c.filter.Contains(b.Ord) {
 		return
 	}
-	c.count(b)
+	c.raise(b)
 	if c.list = append(c.list, b); len(c.list) >= c.cutAt {
 		c.reduce()
 	}
 }
 
-// count lets a lower bound raise the floor.
-func (c *contenders) count(b Bound) {
+// raise lets a lower bound raise the floor.
+func (c *contenders) raise(b Bound) {
 	if b.Lo > c.least || c.least == 0 {
 		c.floor.Offer(float64(b.Lo))
 		c.least = max(0, float32(c.floor.Least()))
@@ -166,7 +176,7 @@ func (c *contenders) reduce() {
 		if c.list, c.err = c.settle(c.ctx, c.list); c.err == nil {
 			c.floor = index.NewFloor(c.k)
 			for _, b := range c.list {
-				c.count(b)
+				c.raise(b)
 			}
 			c.cut()
 		}

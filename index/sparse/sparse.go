@@ -31,6 +31,12 @@ type Source interface {
 	Codes(ctx context.Context, f index.Filter) iter.Seq2[index.Coded, error]
 }
 
+// Holder is a Source that has the postings of some latents at hand: to step through those takes less than to have them yielded.
+type Holder interface {
+	// Held returns what Blocks would yield, and false where it is not at hand. Nobody changes it.
+	Held(ctx context.Context, latent uint32) ([]index.Block, bool)
+}
+
 // Sum returns the k rows of largest Σ W·activation above zero, under the rules of package index.
 func Sum(ctx context.Context, src Source, terms []index.Term, k int, f index.Filter) ([]index.Hit, error) {
 	sorted, err := check(terms, k)

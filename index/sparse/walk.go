@@ -44,9 +44,30 @@ func (p *Postings) head(latent uint32) (*head, error) {
 		return h, nil
 	}
 	h := &head{}
-	h.next, h.stop = iter.Pull2(p.src.Blocks(p.ctx, latent))
+	if list, ok := p.held(latent); ok {
+		h.next, h.stop = blocksOf(list), func() {}
+	} else {
+		h.next, h.stop = iter.Pull2(p.src.Blocks(p.ctx, latent))
+	}
 	p.heads[latent] = h
 	return h, h.advance()
+}
+
+// held returns the blocks of a latent where the source holds them.
+func (p *Postings) held(latent uint32) ([]index.Block, bool) {
+	if src, ok := p.src.(Holder); ok {
+		return src.Held(p.ctx, latent)
+	}
+	return nil, false
+}
+
+func blocksOf(list []index.Block) func() (index.Block, error, bool) {
+	return func() (b index.Block, err error, there bool) {
+		if there = len(list) > 0; there {
+			b, list = list[0], list[1:]
+		}
+		return b, nil, there
+	}
 }
 
 func (h *head) advance() (err error) {
