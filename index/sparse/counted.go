@@ -24,7 +24,7 @@ var _ = [1]struct{}{}[index.BlockRows-vec.CountRows]
 type counts struct {
 	sums    [index.BlockRows]uint16
 	largest [index.BlockRows / vec.CountGroup]uint16
-	levels  [1 << (16 - levelBits)]int32
+	levels  levels
 	unit    float64 // of sums
 	slack   float64 // more than rounding adds to a score, as a factor, and
 	tiny    float64 // as a number, where scores are as small as float32 has them
@@ -46,7 +46,7 @@ func (c *contenders) count(ctx context.Context, src Source, w *Walk, first uint3
 	}
 	n.read(w, first)
 	most, need := countRows+4*c.k, n.need(c.least)
-	top := max(n.level(c.k), need)
+	top := max(n.levels.reached(c.k, n.largest[:]), need) // groups are counted, not rows: a few more rows reach it
 	rows := n.pick(nil, first, top, math.MaxUint16, c.filter)
 	if len(rows) > most {
 		return false, nil
@@ -98,20 +98,6 @@ func (n *counts) read(w *Walk, first uint32) {
 		}
 	}
 	vec.LargestCounts(n.largest[:], n.sums[:])
-}
-
-// level returns a sum, above zero, that rows of k groups reach, and few more; 1 where fewer do.
-func (n *counts) level(k int) uint16 {
-	clear(n.levels[:])
-	for _, v := range n.largest {
-		n.levels[v>>levelBits]++
-	}
-	for l := len(n.levels) - 1; l > 0; l-- {
-		if k -= int(n.levels[l]); k <= 0 {
-			return uint16(l << levelBits)
-		}
-	}
-	return 1
 }
 
 // need is the sum, above zero, that a row must reach for a score of least.

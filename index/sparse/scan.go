@@ -89,7 +89,7 @@ type scan struct {
 	picked  []int              // rows
 	scored  []float32          // their sums
 	touched float32            // of no meaning
-	levels  [1 << (16 - levelBits)]int32
+	levels  levels
 
 	unit  float64 // of sums
 	slack float64 // more than rounding adds to a score, as a factor, and
@@ -437,17 +437,25 @@ const levelBits = 6
 
 // level returns a sum, above zero, that n rows reach, and few more; 1 where fewer do.
 func (s *scan) level(n int) uint16 {
-	clear(s.levels[:])
 	sums := s.largest[:len(s.p.least)]
 	if 4*n > len(sums) {
 		sums = s.sums
 	}
+	return s.levels.reached(n, sums)
+}
+
+// levels count sums by size.
+type levels [1 << (16 - levelBits)]int32
+
+// reached returns a number, above zero, that n of some sums reach, and few more; 1 where fewer do.
+func (l *levels) reached(n int, sums []uint16) uint16 {
+	clear(l[:])
 	for _, v := range sums {
-		s.levels[v>>levelBits]++
+		l[v>>levelBits]++
 	}
-	for l := len(s.levels) - 1; l > 0; l-- {
-		if n -= int(s.levels[l]); n <= 0 {
-			return uint16(l << levelBits)
+	for at := len(l) - 1; at > 0; at-- {
+		if n -= int(l[at]); n <= 0 {
+			return uint16(at << levelBits)
 		}
 	}
 	return 1
