@@ -244,20 +244,6 @@ func (l *lookup) scanHalves() {
 	})
 }
 
-// scanBlock looks at the bytes of the rows from lo to hi, a block at most.
-func (l *lookup) scanBlock(q *question, list *shortlist, lo, hi int) {
-	var sums [block]int32
-	var mask [block / 8]byte
-	vec.DotInt8(sums[:hi-lo], q.wide, l.bytes[lo*l.codes.dim:hi*l.codes.dim])
-	vec.Reach(mask[:], sums[:hi-lo], l.codes.scale[lo:hi], l.codes.rest[lo:hi], q.weight, list.least)
-	for b, set := range mask[:(hi-lo+7)/8] {
-		for ; set != 0; set &= set - 1 {
-			j := 8*b + bits.TrailingZeros8(set)
-			l.offer(list, q, lo+j, sums[j])
-		}
-	}
-}
-
 // scanHalfBlock looks at the halves of the rows from lo to hi, a block at most.
 func (l *lookup) scanHalfBlock(q *question, c *coarse, list *shortlist, lo, hi int) {
 	h, n := l.halves, hi-lo

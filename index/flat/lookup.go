@@ -129,26 +129,30 @@ func (l *lookup) offer(list *shortlist, q *question, i int, sum int32) {
 // scan asks one query after the other, block by block.
 func (l *lookup) scan() {
 	vec.Parallel(l.threads, len(l.ords), 8*block, func(worker, from, to int) {
-		var sums [block]int32
-		var mask [block / 8]byte
 		for lo := from; lo < to; lo += block {
 			hi := min(lo+block, to)
 			if l.ended(lo, hi) {
 				return
 			}
 			for i := range l.questions {
-				q, list := &l.questions[i], &l.lists[worker][i]
-				vec.DotInt8(sums[:hi-lo], q.wide, l.bytes[lo*l.codes.dim:hi*l.codes.dim])
-				vec.Reach(mask[:], sums[:hi-lo], l.codes.scale[lo:hi], l.codes.rest[lo:hi], q.weight, list.least)
-				for b, set := range mask[:(hi-lo+7)/8] {
-					for ; set != 0; set &= set - 1 {
-						j := 8*b + bits.TrailingZeros8(set)
-						l.offer(list, q, lo+j, sums[j])
-					}
-				}
+				l.scanBlock(&l.questions[i], &l.lists[worker][i], lo, hi)
 			}
 		}
 	})
+}
+
+// scanBlock looks at the bytes of the rows from lo to hi, a block at most.
+func (l *lookup) scanBlock(q *question, list *shortlist, lo, hi int) {
+	var sums [block]int32
+	var mask [block / 8]byte
+	vec.DotInt8(sums[:hi-lo], q.wide, l.bytes[lo*l.codes.dim:hi*l.codes.dim])
+	vec.Reach(mask[:], sums[:hi-lo], l.codes.scale[lo:hi], l.codes.rest[lo:hi], q.weight, list.least)
+	for b, set := range mask[:(hi-lo+7)/8] {
+		for ; set != 0; set &= set - 1 {
+			j := 8*b + bits.TrailingZeros8(set)
+			l.offer(list, q, lo+j, sums[j])
+		}
+	}
 }
 
 // gather looks up the rows that a small filter lets through.
